@@ -1,0 +1,161 @@
+"""From a complete config to built objects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from omegaconf import DictConfig, OmegaConf
+from torch import Tensor
+
+from gantrain.building import build
+from gantrain.config import nearest
+from gantrain.data import Batches, Source
+from gantrain.errors import UserError
+from gantrain.games import Game, Request
+from gantrain.metrics import Evaluation, Metric
+from gantrain.report.pictures import picture
+from gantrain.seeding import mix, seed_default
+from gantrain.training.machine import Machine
+from gantrain.training.round import Player
+
+EVALUATION, PICTURES, SAMPLES, WEIGHTS = 3, 4, 5, 6
+"""What a seed is used for besides turns (0) and the data (1, 2): the second number that is mixed into it."""
+
+
+def plain(node: DictConfig) -> Any:
+    return OmegaConf.to_container(node, resolve=True)
+
+
+def build_game(cfg: DictConfig) -> Game:
+    """The game with its initial weights, on the CPU; the weights follow from the seed.
+
+    Raises:
+        UserError: what was chosen does not fit together.
+    """
+    seed_default(mix(cfg.seed, WEIGHTS), torch.device("cpu"))
+    loss = build(plain(cfg.loss), "loss")
+    tricks = build(plain(cfg.tricks), "tricks")
+    game = build(plain(cfg.model), "model", loss=loss, tricks=tricks)
+    if not isinstance(game, Game):
+        raise UserError(f"model._target_={cfg.model._target_} is no gantrain.games.Game")
+    return game
+
+
+def build_metrics(cfg: DictConfig, source: Source) -> dict[str, Metric]:
+    """The metrics in use.
+
+    Raises:
+        UserError: one is unknown, or cannot judge such data.
+    """
+    known = plain(cfg.metrics.known)
+    metrics = {}
+    for name in cfg.metrics.use:
+        if name not in known:
+            raise UserError(f"metrics.use: there is no metric {name}{nearest(name, list(known))} (one of: {', '.join(known)})")
+        metrics[name] = build(known[name], f"metrics.known.{name}")
+        try:
+            metrics[name].check(source)
+        except ValueError as error:
+            raise UserError(str(error)) from error
+    return metrics
+
+
+def build_players(cfg: DictConfig, game: Game) -> dict[str, Player]:
+    """Each player with its optimizer: the entry of its name, or of what its name begins with.
+
+    Raises:
+        UserError: there is no entry for a player.
+    """
+    entries = plain(cfg.optimizer)
+    schedule = build(entries["schedule"], "optimizer.schedule")
+    players = {}
+    for name in dict.fromkeys(turn.player for turn in game.turns):
+        entry = next((e for e in (name, name.partition("_")[0]) if isinstance(entries.get(e), Mapping)), None)
+        if entry is None:
+            raise UserError(f"optimizer has no entry for the player {name}: add optimizer.{name}")
+        parameters = game.parameters_of(name)
+        fast = _fast_flags(entries[entry]["_target_"], game.device)
+        optimizer = build(entries[entry], f"optimizer.{entry}", params=parameters, **fast)
+        players[name] = Player(name, parameters, optimizer, schedule)
+    return players
+
+
+def _fast_flags(target: str, device: torch.device) -> dict[str, bool]:
+    """One kernel for all parameters where the optimizer has it, else one for each kind of operation."""
+    if target in ("torch.optim.Adam", "torch.optim.AdamW", "torch.optim.SGD") and device.type in ("cpu", "cuda"):
+        return {"fused": True}
+    return {"foreach": True} if target.startswith("torch.optim.") else {}
+
+
+def judge_of(game: Game, machine: Machine) -> Callable[[Tensor], Tensor] | None:
+    """Samples on the CPU to the logits of the only discriminator; None where it judges no sample by itself."""
+    if len(game.discriminators) != 1:
+        return None
+    discriminator = game.get_submodule(game.discriminators[0])
+    if any(getattr(part, "samples_meet", False) for part in discriminator.modules()):
+        return None
+
+    @torch.no_grad()
+    def judge(x: Tensor) -> Tensor:
+        training = discriminator.training
+        discriminator.eval()
+        logits = discriminator(x.to(machine.device)).float().cpu()
+        discriminator.train(training)
+        return logits
+
+    return judge
+
+
+def draw_samples(game: Game, machine: Machine, n: int, seed: int, purpose: int, at_once: int = 500) -> Tensor:
+    """n samples (n, *shape) float32 on the CPU, the same for the same seed, purpose and n."""
+    seed_default(mix(seed, purpose), machine.device)
+    parts = []
+    with machine.autocast():
+        for start in range(0, n, at_once):
+            samples = game.sample(Request(min(at_once, n - start)))
+            parts.append(next(iter(samples.values())).float().cpu())
+    return torch.cat(parts)
+
+
+def evaluation_of(game: Game, source: Source, machine: Machine, seed: int) -> Evaluation:
+    def draw(n: int) -> Tensor:
+        return draw_samples(game, machine, n, seed, EVALUATION)
+
+    return Evaluation(source, draw, judge_of(game, machine), game.loss.adversarial.probability)
+
+
+def picture_maker(
+    game: Game, batches: Batches, machine: Machine, seed: int, shape: list[int]
+) -> tuple[Callable[[str], np.ndarray], np.ndarray]:
+    """A function from a title to a picture of samples of a fixed noise; and a picture or the points of real data."""
+    images = len(shape) == 3
+    n = 64 if images else 2000
+    seed_default(mix(seed, PICTURES), machine.device)
+    real = batches.draw(0, n)["real"].cpu()
+    judge = judge_of(game, machine)
+    probability = game.loss.adversarial.probability
+
+    def look(title: str) -> np.ndarray:
+        samples = draw_samples(game, machine, n, seed, PICTURES, at_once=n)
+        return draw_picture(user_units(samples, batches.facts), title)
+
+    def draw_picture(samples: np.ndarray, title: str) -> np.ndarray:
+        def verdict(x: np.ndarray) -> np.ndarray:
+            assert judge is not None
+            logits = judge(torch.from_numpy(x).float())
+            return (logits.sigmoid() if probability else logits).numpy()
+
+        points = None if images or judge is None or batches.facts else verdict
+        return picture(samples, user_units(real, batches.facts), points, title, "D(x)" if probability else "D's score")
+
+    return look, picture(real.numpy(), real.numpy(), None, "real", "") if images else np.empty(0)
+
+
+def user_units(samples: Tensor, facts: Mapping[str, Tensor]) -> np.ndarray:
+    """Standardised numbers mapped back; everything else as it is."""
+    if "mean" in facts:
+        samples = samples * facts["std"] + facts["mean"]
+    return samples.numpy()

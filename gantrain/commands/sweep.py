@@ -1,0 +1,147 @@
+"""`gantrain -m`: many runs under one folder, by Hydra's sweeper and launcher."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from gantrain.commands.train import resume, train
+from gantrain.config import compose, complete, explain, hydra_at, named
+from gantrain.errors import UserError
+from gantrain.report.console import Console
+from gantrain.report.recorder import read_lines
+from gantrain.training.checkpoints import steps_in
+
+PLAN = "sweep.json"
+
+
+def sweep(overrides: Sequence[str], config_dir: str | None, config_name: str, folder: Path | None = None) -> int:
+    """Runs every combination, prints and writes the table, and returns the exit code.
+
+    Args:
+        folder: of an earlier sweep whose missing jobs are to be finished.
+
+    Raises:
+        UserError: the overrides do not make configs; nothing was written.
+        Stopped: by a signal; the table is printed all the same.
+    """
+    with hydra_at(config_dir) as extra:
+        folder = folder or _new_folder([*extra, *overrides], config_name)
+        OmegaConf.register_new_resolver("gantrain_job", lambda number: f"{int(number):03d}", replace=True)
+        quiet = ["hydra.output_subdir=null", "hydra/job_logging=none", "hydra/hydra_logging=none"]
+        places = [f"hydra.sweep.dir='{folder}'", "hydra.sweep.subdir=${gantrain_job:${hydra.job.num}}"]
+        plan = {"overrides": list(overrides), "config_dir": config_dir, "config_name": config_name}
+        hydra = GlobalHydra.instance().hydra
+        assert hydra is not None
+
+        def job(cfg: DictConfig) -> float:
+            (folder / PLAN).write_text(json.dumps(plan, indent=1))
+            return _job(cfg)
+
+        try:
+            hydra.multirun(config_name, job, [*extra, *overrides, *places, *quiet])
+        except (HydraException, OmegaConfBaseException) as error:
+            raise UserError(explain(error, [*extra, *overrides], config_name)) from error
+        finally:
+            if folder.is_dir():
+                failed = _table(folder)
+    return 1 if failed else 0
+
+
+def finish(folder: Path) -> int:
+    """Goes on with a sweep: finished jobs stay, stopped ones go on, missing and failed ones start."""
+    plan = json.loads((folder / PLAN).read_text())
+    return sweep(plan["overrides"], plan["config_dir"], plan["config_name"], folder)
+
+
+def _new_folder(overrides: Sequence[str], config_name: str) -> Path:
+    try:
+        parsed = OverridesParser.create().parse_overrides(list(overrides))
+    except HydraException as error:
+        raise UserError(explain(error, overrides, config_name)) from error
+    swept = [o.key_or_group for o in parsed if o.is_sweep_override()]
+    kept = [o.input_line or "" for o in parsed if not o.is_sweep_override()]
+    cfg = compose(kept, config_name)
+    words = [part for group, part in zip(("dataset", "model", "loss"), cfg.name.split("-"), strict=False) if group not in swept]
+    name = cfg.name if any(o.key_or_group == "name" for o in parsed) else "-".join([*words, "by", *swept])
+    name = name.replace("/", ".").removeprefix("-")
+    return Path(cfg.outputs_dir).expanduser().resolve() / "sweeps" / name / time.strftime("%Y-%m-%d_%H-%M-%S")
+
+
+def _job(cfg: DictConfig) -> float:
+    """One run of a sweep. Never raises but for a signal, so that the others go on; returns its first figure."""
+    hydra = HydraConfig.get()
+    folder = Path(hydra.runtime.output_dir)
+    words = [word for word in hydra.overrides.task if not word.startswith("hydra.")]
+    console = Console()
+    (folder / "job.json").write_text(json.dumps(words))
+    status = _read(folder / "status.json").get("status")
+    if status == "finished":
+        return math.nan
+    console.say(f"\njob {folder.name}: {' '.join(words)}")
+    try:
+        if steps_in(folder / "checkpoints"):
+            figures = resume(str(folder), [], console)
+        else:
+            with_name = named(cfg, dict(hydra.runtime.choices))
+            figures = train(complete(with_name), console, folder)
+    except Exception as error:  # a failing job must not end the others
+        reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+        (folder / "status.json").write_text(json.dumps({"status": "failed", "reason": reason}))
+        console.say(f"job {folder.name} failed: {reason}")
+        return math.nan
+    finally:
+        console.close()
+    return next(iter(figures.values()), math.nan)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    return json.loads(file.read_text()) if file.is_file() else {}
+
+
+def _table(folder: Path) -> list[str]:
+    """Prints and writes what became of each job, and returns the names of those that failed."""
+    rows = []
+    for job in sorted(f for f in folder.iterdir() if (f / "job.json").is_file()):
+        status = _read(job / "status.json")
+        final: dict[str, Any] = {}
+        for line in read_lines(job / "metrics.jsonl"):
+            final |= line
+        kept = [k for k in final if k.startswith("metrics/")] or [k for k in final if k.endswith("/total")]
+        words = json.loads((job / "job.json").read_text())
+        state = status.get("status", "missing")
+        rows.append({"job": job.name, **dict(w.split("=", 1) for w in words), "status": state, "step": final.get("step", "")})
+        rows[-1] |= {k.removeprefix("metrics/"): final[k] for k in sorted(kept)}
+        rows[-1]["reason"] = status.get("reason") or ""
+    columns = list(dict.fromkeys(key for row in rows for key in row if key != "reason"))
+    with (folder / "summary.csv").open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, [*columns, "reason"], restval="")
+        writer.writeheader()
+        writer.writerows(rows)
+    shown = [columns, *([_short(row.get(c, "")) for c in columns] for row in rows)]
+    widths = [max(len(line[k]) for line in shown) for k in range(len(columns))]
+    print()
+    for line in shown:
+        print("  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip())
+    failed = [str(row["job"]) for row in rows if row["status"] == "failed"]
+    for row in rows:
+        if row["status"] == "failed":
+            print(f"failed: {row['job']}: {row['reason']}")
+    print(f"table   {folder / 'summary.csv'}\ncurves  tensorboard --logdir {folder}\nfinish  gantrain run={folder}")
+    return failed
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else "" if value is None else str(value)

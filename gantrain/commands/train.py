@@ -1,0 +1,255 @@
+"""`gantrain train`: one run, new or gone on with."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+import traceback
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from gantrain.building import build
+from gantrain.commands.assembly import (
+    build_game,
+    build_metrics,
+    build_players,
+    evaluation_of,
+    picture_maker,
+    plain,
+)
+from gantrain.config import data_folder, nearest, validate
+from gantrain.data import Place
+from gantrain.errors import Stopped, UserError
+from gantrain.games import Request
+from gantrain.metrics import evaluate
+from gantrain.report.console import Console
+from gantrain.report.recorder import Recorder
+from gantrain.report.summary import summarise
+from gantrain.training import loop
+from gantrain.training.checkpoints import Checkpoints, find, load, load_game, steps_in
+from gantrain.training.loop import Every, Limits, Run
+from gantrain.training.machine import choose_machine
+from gantrain.training.round import Progress, Round
+
+MAY_CHANGE = (
+    *("trainer.steps", "trainer.minutes", "trainer.device", "trainer.execution", "trainer.threads", "data_dir"),
+    *("log", "checkpoint", "metrics.every"),
+)
+"""What may be set anew when a run goes on."""
+
+
+def train(cfg: DictConfig, console: Console, folder: Path | None = None, state: dict[str, Any] | None = None) -> dict[str, float]:
+    """Runs a complete config; returns the final figures.
+
+    Args:
+        folder: of the run; by default a new one below outputs_dir.
+        state: a checkpoint to go on from.
+
+    Raises:
+        UserError: before anything is written.
+        Stopped: by a signal, after saving.
+        Exception: what failed while running; status.json says it too.
+    """
+    if cfg.trainer.threads is not None:
+        torch.set_num_threads(cfg.trainer.threads)
+    source = build(plain(cfg.dataset), "dataset")
+    game = build_game(cfg)
+    metrics = build_metrics(cfg, source)
+    machine = choose_machine(cfg.trainer.device, cfg.trainer.precision.value, game)
+    if cfg.init_from and state is None:
+        load_game(game, load(find(Path(cfg.init_from).expanduser())), f"init_from={cfg.init_from}")
+    if state is not None:
+        load_game(game, state, "the run")
+    machine.place(game)
+    players = build_players(cfg, game)
+    progress = Progress(**state["progress"]) if state else Progress()
+    if progress.step >= cfg.trainer.steps:
+        raise UserError(f"the run is at step {progress.step}, where trainer.steps={cfg.trainer.steps} ends it: set more")
+    for name, player in players.items() if state else ():
+        player.optimizer.load_state_dict(state["optimizers"][name] if state else {})
+    if cfg.metrics.best and not metrics:
+        raise UserError(f"metrics.best={cfg.metrics.best} cannot be found: metrics.use names no metric")
+
+    place = Place(data_folder(cfg), machine.device, cfg.seed, cfg.trainer.data_budget, cfg.debug.overfit, say=console.say)
+    batches = source.open(place)
+    try:
+        shape = list(cfg.data.shape)
+        round = Round(
+            game, players, batches, machine, cfg.seed, cfg.trainer.steps, cfg.trainer.batch_size, cfg.trainer.accumulate
+        )
+        if cfg.debug.dry:
+            return _dry(round, shape, console)
+        look, real = picture_maker(game, batches, machine, cfg.seed, shape)
+        folder = new_folder(cfg) if folder is None else folder
+        folder.mkdir(parents=True, exist_ok=True)
+        console.keep_in(folder)
+        OmegaConf.save(cfg, folder / "config.yaml")
+        _status(folder, "running")
+        console.say(f"run: {folder}  ({machine})")
+        recorder = Recorder(folder, progress.step)
+        if real.size:
+            recorder.real(real)
+        better = {f"metrics/{key}" for metric in metrics.values() for key in metric.higher_is_better}
+        limits = Limits(
+            cfg.trainer.steps,
+            cfg.trainer.minutes,
+            Every(cfg.log.every),
+            Every(cfg.log.samples_every),
+            Every(cfg.log.histograms_every),
+            Every(cfg.metrics.every),
+            Every(cfg.checkpoint.every),
+            cfg.metrics.best,
+            cfg.metrics.best in better,
+        )
+        facts = {"config": OmegaConf.to_yaml(cfg), "data": dict(batches.facts)}
+        checkpoints = Checkpoints(folder / "checkpoints", cfg.checkpoint.keep, facts)
+
+        def judge() -> dict[str, float]:
+            return evaluate(metrics, evaluation_of(game, source, machine, cfg.seed)) if metrics else {}
+
+        run = Run(round, progress, limits, checkpoints, recorder, console, look, judge)
+        try:
+            figures = _guarded(run, folder, console)
+            recorder.settings(_settings(cfg), figures or _totals(recorder))
+        finally:
+            recorder.close()
+    finally:
+        batches.close()
+    say_what_next(folder, console)
+    return figures
+
+
+def resume(words: str, overrides: Sequence[str], console: Console, data_dir: str | None = None) -> dict[str, float]:
+    """Goes on with a run's folder, or from one of its checkpoint files.
+
+    From a checkpoint that is not the run's last, or that lies alone, it goes on in a new folder, so that nothing is lost.
+
+    Raises:
+        UserError: there is nothing to go on with, or an override would change what the run is.
+    """
+    path = Path(words).expanduser()
+    file = find(path)
+    state = load(file)
+    cfg = change(OmegaConf.create(state["config"]), overrides)
+    home = path if path.is_dir() else file.parent.parent
+    step = state["progress"]["step"]
+    last = steps_in(home / "checkpoints")[-1:] == [home / "checkpoints" / f"step_{step:08d}.pt"]
+    if not (last and (home / "config.yaml").is_file()):
+        fork = new_folder(cfg)
+        fork.mkdir(parents=True)
+        if (home / "metrics.jsonl").is_file():
+            shutil.copyfile(home / "metrics.jsonl", fork / "metrics.jsonl")
+        console.say(f"going on from {file} in a new folder")
+        home = fork
+    console.say(f"going on from step {step:,}")
+    try:
+        return train(cfg, console, home, state)
+    except UserError:
+        if not (home / "config.yaml").exists():
+            shutil.rmtree(home)
+        raise
+
+
+def change(cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:
+    """A run's config with the few things changed that may change.
+
+    Raises:
+        UserError: an override of anything else.
+    """
+    for word in overrides:
+        key = word.partition("=")[0].lstrip("+")
+        if not any(key == allowed or key.startswith(allowed + ".") for allowed in MAY_CHANGE):
+            raise UserError(f"{key} cannot change when a run goes on (only {', '.join(MAY_CHANGE)}): start a new run instead")
+        if OmegaConf.select(cfg, key, default=word) is word:
+            inside = OmegaConf.select(cfg, key.rpartition(".")[0])
+            raise UserError(f"{key} is no setting{nearest(key.rpartition('.')[2], [str(k) for k in inside])}")
+    cfg.run = None
+    unquoted = [f"{k}={v.strip(chr(39))}" for k, _, v in (word.lstrip("+").partition("=") for word in overrides)]
+    return validate(OmegaConf.merge(cfg, OmegaConf.from_dotlist(unquoted)))  # type: ignore[arg-type]
+
+
+def new_folder(cfg: DictConfig) -> Path:
+    """<outputs_dir>/<name>/<time>, a number behind it where that is taken."""
+    folder = Path(cfg.outputs_dir).expanduser() / cfg.name / time.strftime("%Y-%m-%d_%H-%M-%S")
+    candidate, number = folder, 1
+    while candidate.exists():
+        number += 1
+        candidate = folder.with_name(f"{folder.name}_{number}")
+    return candidate
+
+
+def say_what_next(folder: Path, console: Console) -> None:
+    console.say(f"look    {folder / 'samples' / 'final.png'}")
+    console.say(f"curves  tensorboard --logdir {folder}")
+    console.say(f"sample  gantrain sample run={folder} n=64")
+    console.say(f"go on   gantrain run={folder} trainer.steps=…")
+
+
+def _guarded(run: Run, folder: Path, console: Console) -> dict[str, float]:
+    """The loop, with status.json telling how it ended."""
+    try:
+        figures = loop.train(run)
+    except Stopped:
+        _status(folder, "stopped", "a signal")
+        console.say(f"saved at step {run.progress.step:,}; go on with: gantrain run={folder}")
+        raise
+    except BaseException as error:
+        _status(folder, "failed", f"{type(error).__name__}: {error}")
+        console.note(traceback.format_exc())
+        raise
+    _status(folder, "finished")
+    return figures
+
+
+def _status(folder: Path, status: str, reason: str | None = None) -> None:
+    partial = folder / "status.part"
+    partial.write_text(json.dumps({"status": status, "reason": reason, "pid": os.getpid()}))
+    partial.replace(folder / "status.json")
+
+
+def _totals(recorder: Recorder) -> dict[str, float]:
+    return {tag: value for tag, value in recorder.latest.items() if tag.endswith("/total")}
+
+
+def _settings(cfg: DictConfig) -> dict[str, Any]:
+    """Every chosen value by its dotted name."""
+    found: dict[str, Any] = {}
+
+    def walk(node: Any, path: str) -> None:
+        for key, value in node.items() if isinstance(node, dict) else ():
+            if isinstance(value, dict):
+                walk(value, f"{path}{key}.")
+            elif value is not None:
+                found[f"{path}{key}"] = value
+
+    chosen = OmegaConf.to_container(cfg, resolve=True, enum_to_str=True)
+    assert isinstance(chosen, dict)
+    walk({k: v for k, v in chosen.items() if k in ("seed", "trainer", "optimizer", "model", "loss", "tricks", "dataset")}, "")
+    return found
+
+
+def _dry(round: Round, shape: list[int], console: Console) -> dict[str, float]:
+    """The model's summary and one step."""
+    game = round.game
+    for player in game.generators:
+        console.say(f"\n{player}\n" + summarise(game.get_submodule(player), lambda: game.sample(Request(2))))
+    samples = next(iter(game.sample(Request(2)).values()))
+    for player in game.discriminators:
+        module = game.get_submodule(player)
+        with torch.no_grad(), suppress(ValueError):
+            console.say(f"\n{player}\n" + summarise(module, lambda module=module: module(samples)))  # type: ignore[misc]
+    began = time.perf_counter()
+    round.play(Progress(), observe=True)
+    seconds = time.perf_counter() - began
+    figures = round.meter.read()
+    width = max(len(tag) for tag in figures)
+    console.say(f"\none step of {round.batch_size} samples in {seconds:.2f} s on {round.machine}")
+    console.say("\n".join(f"  {tag:<{width}}  {value:.4g}" for tag, value in figures.items()))
+    return figures

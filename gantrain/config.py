@@ -1,0 +1,283 @@
+"""From words on a command line to one complete, checked config."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException, MissingConfigException
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from gantrain.errors import UserError
+from gantrain.help import CONFIGS
+
+
+class Precision(Enum):
+    auto = "auto"
+    fp32 = "fp32"
+    bf16 = "bf16"
+
+
+class Execution(Enum):
+    auto = "auto"
+    eager = "eager"
+
+
+@dataclass
+class Trainer:
+    steps: int = 1000
+    """Rounds of turns."""
+    minutes: float | None = None
+    """Stop by the clock after this long; null for no limit."""
+    batch_size: int = 64
+    """Samples per turn."""
+    accumulate: int = 1
+    """Parts in which a batch is played, for memory: gradients add up over them."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1 or mps."""
+    precision: Precision = Precision.auto
+    """auto, fp32 or bf16. auto: bf16 for convolutions on processors made for it, else fp32."""
+    execution: Execution = Execution.auto
+    """How a turn runs."""
+    data_budget: int | None = None
+    """Bytes of data that may lie on the device; null for half of its free memory. Larger sets are read ahead."""
+    threads: int | None = None
+    """Threads of the CPU; null leaves PyTorch's choice."""
+
+
+@dataclass
+class Log:
+    every: int = 50
+    samples_every: int = 500
+    histograms_every: int | None = None
+
+
+@dataclass
+class Checkpoint:
+    every: int = 1000
+    keep: int = 3
+
+
+@dataclass
+class Metrics:
+    every: int | None = None
+    """Steps between evaluations; null evaluates at the end only."""
+    best: str | None = None
+    """The tag by which checkpoints/best.pt is chosen, such as metrics/fid."""
+    use: list[str] = field(default_factory=list)
+    """Names from `known`."""
+    known: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Debug:
+    dry: bool = False
+    overfit: int | None = None
+
+
+@dataclass
+class Data:
+    """Facts of the dataset that networks need; filled in, never chosen."""
+
+    shape: Any = None
+    classes: int | None = None
+
+
+@dataclass
+class Config:
+    """Everything a run follows from. The open groups (model, loss, tricks, dataset, optimizer) hold `_target_`s."""
+
+    seed: int = 0
+    name: str | None = None
+    run: str | None = None
+    init_from: str | None = None
+    data_dir: str | None = None
+    outputs_dir: str = "outputs"
+    trainer: Trainer = field(default_factory=Trainer)
+    log: Log = field(default_factory=Log)
+    checkpoint: Checkpoint = field(default_factory=Checkpoint)
+    metrics: Metrics = field(default_factory=Metrics)
+    debug: Debug = field(default_factory=Debug)
+    data: Data = field(default_factory=Data)
+    optimizer: Any = None
+    model: Any = None
+    loss: Any = None
+    tricks: dict[str, Any] = field(default_factory=dict)
+    dataset: Any = None
+
+
+def data_folder(cfg: DictConfig) -> Path:
+    """Where data sets lie: `data_dir`, else `GANTRAIN_DATA`, else ./data."""
+    return Path(cfg.data_dir or os.environ.get("GANTRAIN_DATA") or "data").expanduser()
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """' (did you mean …?)' for the nearest known word, or nothing."""
+    close = difflib.get_close_matches(word, known, 1, 0.6)
+    return f", did you mean {close[0]}?" if close else ""
+
+
+@contextmanager
+def hydra_at(config_dir: str | None = None) -> Iterator[list[str]]:
+    """Hydra over gantrain's configs; yields the overrides that add the user's own folder.
+
+    Raises:
+        UserError: there is no such folder.
+    """
+    extra = []
+    if config_dir is not None:
+        folder = Path(config_dir).expanduser().resolve()
+        if not folder.is_dir():
+            raise UserError(f"--config-dir: there is no folder {folder}")
+        extra = [f"hydra.searchpath=['file://{folder}']"]
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONFIGS), job_name="gantrain", version_base="1.3"):
+        yield extra
+
+
+def compose(overrides: Sequence[str], config_name: str = "train") -> DictConfig:
+    """The config for these overrides, inside `hydra_at`, with `name` filled in.
+
+    Raises:
+        UserError: an unknown group, option or key, or words that are no override.
+    """
+    try:
+        cfg = hydra_compose(config_name, list(overrides), return_hydra_config=True)
+        choices = {k: v for k, v in cfg.hydra.runtime.choices.items() if isinstance(k, str) and not k.startswith("hydra")}
+        with open_dict(cfg):
+            del cfg["hydra"]
+        return named(cfg, choices)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(explain(error, overrides, config_name)) from error
+
+
+def named(cfg: DictConfig, choices: Mapping[str, Any]) -> DictConfig:
+    """Fills in the run's name: the experiment's, else <dataset>-<model>-<loss>."""
+    if "name" in cfg and cfg.name is None:
+        cfg.name = choices.get("experiment") or "-".join(str(choices[g]) for g in ("dataset", "model", "loss"))
+    return cfg
+
+
+def explain(error: Exception, overrides: Sequence[str], config_name: str = "train") -> str:
+    """One sentence for what Hydra or OmegaConf has to say about the user's words."""
+    text = str(error)
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        group, _, option = str(error.missing_cfg_file).rpartition("/")
+        options = list(error.options or [])
+        if not group:
+            return f"there is no config {option}.yaml"
+        return f"{group}={option} does not exist{nearest(option, options)} (one of: {', '.join(options)})"
+    if found := re.search(r"Could not (?:override|append|delete)(?: to config\. )? ?'?([^'\s]+?)'?[.\s]", text):
+        key = found.group(1).lstrip("+~").split("@")[0].split("=")[0]
+        return f"{key} is no setting{nearest_key(key, overrides, config_name)}"
+    if found := re.search(r"full_key: (\S+)", text):
+        key = found.group(1)
+        if "not in" in text:
+            return f"{key} is no setting{nearest_key(key, overrides, config_name)}"
+        return f"{key}: {text.splitlines()[0]}"
+    return " ".join(text.split("\nSee https")[0].split())
+
+
+def nearest_key(key: str, overrides: Sequence[str], config_name: str) -> str:
+    """The nearest key that the config would have without the override that is wrong."""
+    kept = [o for o in overrides if o.startswith("hydra.") or ("." not in o.split("=")[0] and not o.startswith((key, "+")))]
+    known: list[str] = []
+    for attempt in (kept, []):
+        try:
+            known = list(_keys(hydra_compose(config_name, attempt)))
+            break
+        except (HydraException, OmegaConfBaseException):
+            continue
+    groups = [str(p.relative_to(CONFIGS)) for p in CONFIGS.rglob("*") if p.is_dir()]
+    siblings = [k for k in known if k.rpartition(".")[0] == key.rpartition(".")[0]]
+    return nearest(key, siblings) or nearest(key, [*known, *groups])
+
+
+def _keys(node: Any, prefix: str = "") -> Iterator[str]:
+    for key in node if isinstance(node, DictConfig) else ():
+        yield f"{prefix}{key}"
+        if not OmegaConf.is_interpolation(node, key) and not OmegaConf.is_missing(node, key):
+            yield from _keys(node[key], f"{prefix}{key}.")
+
+
+def validate(cfg: DictConfig, overrides: Sequence[str] = ()) -> DictConfig:
+    """The config with the fixed groups typed.
+
+    Raises:
+        UserError: an unknown key or a wrong type.
+    """
+    try:
+        typed = OmegaConf.merge(OmegaConf.structured(Config), cfg)
+    except OmegaConfBaseException as error:
+        found = re.search(r"full_key: (\S+)", str(error))
+        key = found.group(1) if found else ""
+        if found and "not in" in str(error):
+            inside = OmegaConf.select(OmegaConf.structured(Config), key.rpartition(".")[0]) or OmegaConf.structured(Config)
+            near = nearest(key.rpartition(".")[2], [str(k) for k in inside])
+            raise UserError(f"{key} is no setting{near}") from error
+        raise UserError(f"{key}: {str(error).splitlines()[0]}") from error
+    assert isinstance(typed, DictConfig)
+    positive = ["trainer.steps", "trainer.minutes", "trainer.batch_size", "trainer.accumulate", "trainer.threads"]
+    positive += ["log.every", "log.samples_every", "log.histograms_every", "checkpoint.every", "checkpoint.keep"]
+    positive += ["metrics.every", "debug.overfit"]
+    for key in positive:
+        value = OmegaConf.select(typed, key)
+        if value is not None and value <= 0:
+            raise UserError(f"{key} must be positive, got {value}")
+    if typed.trainer.batch_size % typed.trainer.accumulate:
+        raise UserError(
+            f"trainer.batch_size={typed.trainer.batch_size} cannot be played in trainer.accumulate="
+            f"{typed.trainer.accumulate} equal parts: make one a multiple of the other"
+        )
+    return typed
+
+
+def complete(cfg: DictConfig) -> DictConfig:
+    """Everything that follows from other choices filled in: facts of the dataset, then settings left at `auto`.
+
+    Raises:
+        UserError: a setting is unknown, of the wrong type, or cannot be worked out.
+    """
+    from gantrain.building import build, locate
+
+    cfg = validate(cfg)
+    try:
+        dataset = OmegaConf.to_container(cfg.dataset, resolve=True)
+        assert isinstance(dataset, dict)
+        kind = locate(dataset["_target_"], "dataset")
+        for key in [k for k, v in dataset.items() if v == "auto"]:
+            cfg.dataset[key] = dataset[key] = kind.auto(key, dataset, data_folder(cfg))
+        source = build(dataset, "dataset")
+        cfg.data.shape, cfg.data.classes = source.shape, source.classes
+        for group in ("model", "loss"):
+            _fill_in(cfg[group], group, list(source.shape), bool(cfg.loss.get("per_sample", False)))
+        OmegaConf.resolve(cfg)
+    except OmegaConfBaseException as error:
+        raise UserError(explain(error, ())) from error
+    return cfg
+
+
+def _fill_in(node: Any, path: str, shape: list[int], per_sample: bool) -> None:
+    from gantrain.building import locate
+
+    for key in list(node) if isinstance(node, DictConfig) else ():
+        if OmegaConf.is_interpolation(node, key):
+            continue
+        if node[key] == "auto" and "_target_" in node:
+            try:
+                node[key] = locate(node["_target_"], path).auto(key, shape, per_sample)
+            except ValueError as error:
+                raise UserError(f"{path}.{key}: {error}") from error
+        else:
+            _fill_in(node[key], f"{path}.{key}", shape, per_sample)

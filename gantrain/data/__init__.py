@@ -1,0 +1,27 @@
+"""What is real: sources of data, packed once and then served from the device."""
+
+from gantrain.data.array import Array
+from gantrain.data.augment import Augment
+from gantrain.data.batches import Batches
+from gantrain.data.digits import Digits
+from gantrain.data.folders import CelebA, ImageFolder
+from gantrain.data.source import Place, Source
+from gantrain.data.toy import Gaussian1d, GaussianMixture, Grid, Ring
+from gantrain.data.vision import Cifar10, Mnist
+
+__all__ = [
+    "Array",
+    "Augment",
+    "Batches",
+    "CelebA",
+    "Cifar10",
+    "Digits",
+    "Gaussian1d",
+    "GaussianMixture",
+    "Grid",
+    "ImageFolder",
+    "Mnist",
+    "Place",
+    "Ring",
+    "Source",
+]

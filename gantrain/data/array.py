@@ -1,0 +1,100 @@
+"""The user's own numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from gantrain.data.batches import Batches
+from gantrain.data.source import PackedSource, Place, fingerprint_of
+from gantrain.errors import UserError
+
+
+def read_table(path: Path) -> np.ndarray:
+    """A table of numbers as float64 (N, D) from .npy, .npz (its first array) or .csv (a header line is skipped).
+
+    Raises:
+        UserError: no such file, another kind of file, pickled content, not two axes, too few rows, or a non-finite value.
+    """
+    if not path.is_file():
+        raise UserError(f"there is no file {path}: set dataset.path to a .npy, .npz or .csv of (N, D) numbers")
+    try:
+        if path.suffix == ".csv":
+            with path.open() as lines:
+                first = lines.readline()
+            table = np.loadtxt(path, delimiter=",", ndmin=2, skiprows=0 if _is_numbers(first) else 1)
+        elif path.suffix in (".npy", ".npz"):
+            held = np.load(path, allow_pickle=False)
+            table = held[held.files[0]] if isinstance(held, np.lib.npyio.NpzFile) else held
+        else:
+            raise UserError(f"{path} is neither .npy, .npz nor .csv: save the numbers as one of these")
+        table = np.asarray(table, dtype=np.float64)
+    except (ValueError, TypeError, OSError, IndexError) as error:
+        raise error if isinstance(error, UserError) else UserError(f"{path} cannot be read as a table of numbers: {error}")
+    if table.ndim == 1:
+        table = table[:, None]
+    if table.ndim != 2 or len(table) < 2:
+        raise UserError(f"{path} has the shape {table.shape}: it must be (N, D) with at least two rows")
+    if not np.isfinite(table).all():
+        raise UserError(f"{path} holds values that are not finite, row {int(np.argwhere(~np.isfinite(table))[0][0])} first")
+    return table
+
+
+def _is_numbers(line: str) -> bool:
+    try:
+        [float(cell) for cell in line.split(",")]
+    except ValueError:
+        return False
+    return True
+
+
+class Array(PackedSource):
+    """The user's own table of (N, D) numbers; each column is standardised, and samples are mapped back.
+
+    Args:
+        path: a .npy, .npz (never pickled) or .csv file.
+        dim: D; `auto` reads it from the file.
+
+    Raises:
+        ValueError: no path.
+    """
+
+    name = "array"
+
+    def __init__(self, path: str | None, dim: int) -> None:
+        if path is None:
+            raise ValueError("dataset=array needs your file: add dataset.path=… (.npy, .npz or .csv)")
+        self.path = Path(path).expanduser()
+        self.shape = [dim]
+
+    @classmethod
+    def auto(cls, key: str, settings: Mapping[str, Any], data_dir: Path) -> Any:
+        if key != "dim" or not settings.get("path"):
+            return 1
+        return read_table(Path(settings["path"]).expanduser()).shape[1]
+
+    def settings(self) -> dict[str, Any]:
+        return {"path": str(self.path.resolve())}
+
+    def fingerprint(self, data_dir: Path) -> str:
+        if not self.path.is_file():
+            read_table(self.path)
+        return fingerprint_of([self.path])
+
+    def pack(self, data_dir: Path, folder: Path, say: Callable[[str], None]) -> dict[str, np.ndarray]:
+        table = read_table(self.path)
+        mean, std = table.mean(0), table.std(0)
+        std[std == 0] = 1.0  # a constant column stays what it is
+        return {"real": ((table - mean) / std).astype(np.float32), "mean": mean, "std": std}
+
+    def open(self, place: Place) -> Batches:
+        packed = self._packed(place)
+        if packed["real"].shape[1] != self.shape[0]:
+            raise UserError(f"{self.path} has {packed['real'].shape[1]} columns, but dataset.dim={self.shape[0]}")
+        batches = self._serve({"real": packed["real"]}, place)
+        batches.facts = {k: torch.from_numpy(np.array(packed[k])).float() for k in ("mean", "std")}
+        return batches

@@ -1,0 +1,48 @@
+"""Augmentation of real images on the device, drawn anew for every batch."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+class Augment:
+    """Flips, shifts and turns each image by itself.
+
+    Args:
+        flip: mirror left and right with probability ½.
+        crop: shift by up to this many pixels each way; the border is reflected.
+        rotate: turn by up to this many degrees each way, bilinear, border repeated.
+
+    Raises:
+        ValueError: a negative `crop` or `rotate`.
+    """
+
+    def __init__(self, flip: bool = False, crop: int = 0, rotate: float = 0.0) -> None:
+        if crop < 0 or rotate < 0:
+            raise ValueError(f"crop and rotate are 0 or more, got crop={crop} and rotate={rotate}")
+        self.flip, self.crop, self.rotate = flip, crop, rotate
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Images (N, C, H, W) to images of the same shape."""
+        n, _, height, width = x.shape
+        if self.flip:
+            mirrored = torch.rand(n, 1, 1, 1, device=x.device) < 0.5
+            x = torch.where(mirrored, x.flip(-1), x)
+        if self.crop:
+            padded = F.pad(x, (self.crop,) * 4, mode="reflect")
+            top, left = torch.randint(0, 2 * self.crop + 1, (2, n), device=x.device)
+            rows = top[:, None] + torch.arange(height, device=x.device)
+            columns = left[:, None] + torch.arange(width, device=x.device)
+            sample = torch.arange(n, device=x.device)[:, None, None]
+            x = padded.movedim(1, -1)[sample, rows[:, :, None], columns[:, None, :]].movedim(-1, 1)
+        if self.rotate:
+            angle = (torch.rand(n, device=x.device) * 2 - 1) * math.radians(self.rotate)
+            cos, sin, zero = angle.cos(), angle.sin(), torch.zeros_like(angle)
+            turn = torch.stack([torch.stack([cos, -sin, zero], 1), torch.stack([sin, cos, zero], 1)], 1)
+            grid = F.affine_grid(turn, list(x.shape), align_corners=False)
+            x = F.grid_sample(x, grid, padding_mode="border", align_corners=False)
+        return x

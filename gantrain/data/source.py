@@ -1,0 +1,151 @@
+"""Sources: what a `dataset` config builds."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+
+from gantrain.data.augment import Augment
+from gantrain.data.batches import Batches, DeviceBatches, StreamedBatches
+
+
+def cache_folder() -> Path:
+    """Where packed data lies: `GANTRAIN_CACHE`, else ~/.cache/gantrain."""
+    return Path(os.environ.get("GANTRAIN_CACHE") or Path.home() / ".cache" / "gantrain").expanduser()
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where data is read from, where it goes, and who is told.
+
+    `budget` is the number of bytes that may lie on the device; None is half of its free memory. `limit` keeps that
+    many samples and no more (`debug=overfit`).
+    """
+
+    data_dir: Path
+    device: torch.device
+    seed: int = 0
+    budget: int | None = None
+    limit: int | None = None
+    cache: Path = field(default_factory=cache_folder)
+    say: Callable[[str], None] = lambda text: None
+
+
+class Source(ABC):
+    """Real data. `shape` is that of one sample: [C, H, W] for images, [D] for numbers."""
+
+    shape: list[int]
+    classes: int | None = None
+
+    @abstractmethod
+    def open(self, place: Place) -> Batches:
+        """Makes the data ready to be drawn.
+
+        Raises:
+            UserError: the files are not there or cannot be read.
+        """
+
+    @classmethod
+    def auto(cls, key: str, settings: Mapping[str, Any], data_dir: Path) -> Any:
+        """The value of a setting that was left at `auto`; only sources with such settings override this."""
+        raise ValueError(f"{key} has no automatic value")
+
+
+class PackedSource(Source):
+    """A source that is packed once into arrays and then read from the cache.
+
+    The pack is found again by a key over the class, its settings and a fingerprint of the files, so that a change of
+    either makes a new one. It is written beside its place and renamed, so that a pack is whole or not there.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int] = 1
+    augment: Augment | None = None
+
+    @abstractmethod
+    def settings(self) -> dict[str, Any]:
+        """What the packed arrays depend on besides the files."""
+
+    @abstractmethod
+    def fingerprint(self, data_dir: Path) -> str:
+        """Changes when the files change. Fetches them first where that is possible."""
+
+    @abstractmethod
+    def pack(self, data_dir: Path, folder: Path, say: Callable[[str], None]) -> dict[str, np.ndarray]:
+        """The fields, aligned along their first axis: "real" uint8 (N, C, H, W) or float32 (N, D), "label" int64 (N,).
+
+        A large field may be a memory map inside `folder`.
+        """
+
+    def open(self, place: Place) -> Batches:
+        return self._serve(self._packed(place), place)
+
+    def _serve(self, fields: Mapping[str, np.ndarray], place: Place) -> Batches:
+        fields = {k: v[: place.limit] for k, v in fields.items()}
+        size = sum(values.nbytes for values in fields.values())
+        budget = free_memory(place.device) // 2 if place.budget is None else place.budget
+        if size <= budget:
+            return DeviceBatches(fields, place.device, place.seed, self.augment)
+        place.say(f"data: {size / 2**20:,.0f} MiB is over the budget of {budget / 2**20:,.0f} MiB, read ahead from disk")
+        return StreamedBatches(fields, place.device, place.seed, self.augment)
+
+    def _packed(self, place: Place) -> dict[str, np.ndarray]:
+        facts = {"name": self.name, "version": self.version, "settings": self.settings()}
+        facts["fingerprint"] = self.fingerprint(place.data_dir)
+        key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+        folder = place.cache / f"{self.name}-{key}"
+        if not folder.is_dir():
+            others = list(place.cache.glob(f"{self.name}-*"))
+            place.say(f"data: packing {self.name}" + (" anew: its files or settings changed" if others else " once"))
+            self._write(place, folder, facts)
+        fields = {file.stem: np.load(file, mmap_mode="r") for file in sorted(folder.glob("*.npy"))}
+        place.say(f"data: {len(fields['real']):,} samples of {self.name}, packed in {folder}")
+        return fields
+
+    def _write(self, place: Place, folder: Path, facts: dict[str, Any]) -> None:
+        work = place.cache / f".{folder.name}.{os.getpid()}"
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir(parents=True)
+        try:
+            for name, values in self.pack(place.data_dir, work, place.say).items():
+                if isinstance(values, np.memmap):
+                    values.flush()
+                else:
+                    np.save(work / f"{name}.npy", values)
+            (work / "facts.json").write_text(json.dumps(facts, indent=1, sort_keys=True))
+            try:
+                work.rename(folder)
+            except OSError:
+                if not folder.is_dir():  # another process packed the same data first: its pack serves as well
+                    raise
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that are free on the device; for a CPU, the memory that the system could give."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError, AttributeError):  # not every system tells
+        return 4 * 2**30
+
+
+def fingerprint_of(files: list[Path]) -> str:
+    """A hash over names, sizes and times of change."""
+    digest = hashlib.sha256()
+    for file in files:
+        facts = file.stat()
+        digest.update(f"{file}|{facts.st_size}|{facts.st_mtime_ns}\n".encode())
+    return digest.hexdigest()

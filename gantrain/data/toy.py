@@ -1,0 +1,96 @@
+"""Distributions with a known density, drawn afresh for every batch."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gantrain.data.batches import Batches, DeviceBatches, DrawnBatches
+from gantrain.data.source import Place, Source
+from gantrain.seeding import mix, seed_default
+
+
+class Distribution(Source):
+    """A source whose samples are drawn and whose density is known."""
+
+    def sample(self, n: int, device: torch.device) -> dict[str, Tensor]:
+        """n samples from the default generator."""
+        raise NotImplementedError
+
+    def open(self, place: Place) -> Batches:
+        if place.limit is None:
+            return DrawnBatches(self.sample, place.device)
+        seed_default(mix(place.seed, 2), torch.device("cpu"))
+        fixed = self.sample(place.limit, torch.device("cpu"))
+        return DeviceBatches({k: v.numpy() for k, v in fixed.items()}, place.device, place.seed)
+
+
+class Gaussian1d(Distribution):
+    """N(mean, std²) on the line, the set of the 1-D GAN demo (AYLIEN, "An introduction to GANs in TensorFlow", 2016).
+
+    Args:
+        mean, std: of the Gaussian.
+        sorted: sort every batch, as the demo does.
+
+    Raises:
+        ValueError: `std` is not positive.
+    """
+
+    def __init__(self, mean: float = 4.0, std: float = 0.5, sorted: bool = False) -> None:
+        if std <= 0:
+            raise ValueError(f"std must be positive, got {std}")
+        self.mean, self.std, self.sorted = mean, std, sorted
+        self.shape = [1]
+
+    def sample(self, n: int, device: torch.device) -> dict[str, Tensor]:
+        x = torch.randn(n, 1, device=device) * self.std + self.mean
+        return {"real": x.sort(0).values if self.sorted else x}
+
+    def density(self, x: np.ndarray) -> np.ndarray:
+        """p(x) for points of any shape."""
+        return np.exp(-0.5 * ((x - self.mean) / self.std) ** 2) / (self.std * math.sqrt(2 * math.pi))
+
+
+class GaussianMixture(Distribution):
+    """Equal Gaussians around given points of the plane; the label is the mode.
+
+    Args:
+        centres: (M, 2) points.
+        std: of each Gaussian, the same in both directions.
+
+    Raises:
+        ValueError: `std` is not positive.
+    """
+
+    def __init__(self, centres: list[list[float]], std: float) -> None:
+        if std <= 0:
+            raise ValueError(f"std must be positive, got {std}")
+        self.centres = torch.tensor(centres, dtype=torch.float32)
+        self.std = std
+        self.shape = [2]
+        self.classes = len(centres)
+
+    def sample(self, n: int, device: torch.device) -> dict[str, Tensor]:
+        if self.centres.device != device:
+            self.centres = self.centres.to(device)
+        label = torch.randint(len(self.centres), (n,), device=device)
+        return {"real": self.centres[label] + torch.randn(n, 2, device=device) * self.std, "label": label}
+
+
+class Ring(GaussianMixture):
+    """`modes` Gaussians evenly spaced on a circle (Metz et al. 2016; Lin et al. 2018 with these numbers)."""
+
+    def __init__(self, modes: int = 8, radius: float = 1.0, std: float = 0.01) -> None:
+        angles = [2 * math.pi * k / modes for k in range(modes)]
+        super().__init__([[radius * math.cos(a), radius * math.sin(a)] for a in angles], std)
+
+
+class Grid(GaussianMixture):
+    """`side`² Gaussians on a square grid around 0 (Lin et al. 2018 with these numbers)."""
+
+    def __init__(self, side: int = 5, spacing: float = 2.0, std: float = 0.05) -> None:
+        axis = [spacing * (k - (side - 1) / 2) for k in range(side)]
+        super().__init__([[x, y] for x in axis for y in axis], std)

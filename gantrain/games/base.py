@@ -1,0 +1,140 @@
+"""The shape of every game."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from gantrain.losses import Objective
+from gantrain.networks.layers import samples_meet
+from gantrain.tricks.base import Context, Seen, Trick
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one turn is played with; on the device, in shapes that stay.
+
+    `data`: "real" (N, C, H, W) in [-1, 1] or (N, D), "label" (N,), and what else a source gives. `latent`: what
+    `Game.latents` drew. `step`: () int64, so that decays follow it without a new shape. `phase`: what `Game.phase` said
+    of this turn.
+    """
+
+    data: Mapping[str, Tensor]
+    latent: Mapping[str, Tensor]
+    step: Tensor
+    phase: Hashable = ()
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One entry of a round: who moves, how often, and whether a batch of real data is drawn for it."""
+
+    player: str
+    times: int = 1
+    real: bool = True
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of `Game.sample`: how many, and the latents where they are given."""
+
+    n: int
+    latent: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+class Game(nn.Module):
+    """Owns its players and knows the named loss terms of one player's turn, and nothing of optimizers, files or logs.
+
+    `generators` and `discriminators` are names of players that are sub-modules. `observed` holds the discriminator's
+    logits "real" and "fake" of the turn just played, for whoever watches. `averages` holds a slow copy of each
+    generator where a trick asks for it.
+    """
+
+    turns: tuple[Turn, ...]
+    generators: tuple[str, ...] = ("generator",)
+    discriminators: tuple[str, ...] = ("discriminator",)
+
+    def __init__(self, loss: Objective) -> None:
+        super().__init__()
+        self.loss = loss
+        self.averaged = False
+        self.averages = nn.ModuleDict()
+        self.tricks = nn.ModuleDict()
+        self.observed: dict[str, Tensor] = {}
+
+    # --- what each game says -------------------------------------------------------------------------------------
+
+    def latents(self, n: int) -> dict[str, Tensor]:
+        """All the randomness of a turn for n samples, from the default generator."""
+        raise NotImplementedError
+
+    def terms(self, player: str, batch: Batch) -> dict[str, Tensor]:
+        """The named loss terms, scalars, whose sum the player minimises."""
+        raise NotImplementedError
+
+    def parameters_of(self, player: str) -> list[nn.Parameter]:
+        """What moves in the player's turn; the sets of two players may overlap."""
+        return list(self.get_submodule(player).parameters())
+
+    def sample(self, request: Request) -> dict[str, Tensor]:
+        """Named sets of samples; "samples" (n, *shape) comes first."""
+        raise NotImplementedError
+
+    def phase(self, player: str, played: int) -> Hashable:
+        """Changes when shapes or rules change. `played`: how many turns the player had before this one."""
+        return ()
+
+    # --- what all games share ------------------------------------------------------------------------------------
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
+    def install(self, tricks: Mapping[str, Trick]) -> None:
+        """Lets the tricks set up, in the user's order, and checks that the whole still fits the loss.
+
+        Raises:
+            ValueError: a trick does not fit, or the loss forbids that samples meet in a discriminator where they do.
+        """
+        for name, trick in {**self.loss.tricks, **tricks}.items():
+            trick.setup(self)
+            self.tricks[name] = trick
+        for name in self.discriminators if self.loss.per_sample else ():
+            if samples_meet(self.get_submodule(name)):
+                raise ValueError(
+                    "this loss takes a gradient per sample, but samples meet in the discriminator: set "
+                    f"model.{name}.norm=layer if it has batch norm, leave minibatch tricks out, or choose loss=nonsaturating"
+                )
+        if self.averaged:
+            self.averages.update({name: copy.deepcopy(self.get_submodule(name)) for name in self.generators})
+            self.averages.requires_grad_(False)
+
+    def each_trick(self) -> list[Trick]:
+        return [trick for trick in self.tricks.values() if isinstance(trick, Trick)]
+
+    def finished(self, player: str) -> nn.Module:
+        """The network that samples and evaluations use: the averaged one where there is one."""
+        return self.averages[player] if player in self.averages else self.get_submodule(player)
+
+    def view(self, x: Tensor) -> Tensor:
+        """Samples as the discriminator is shown them."""
+        for trick in self.each_trick():
+            x = trick.view(x)
+        return x
+
+    def seen(self, player: str, seen: Seen) -> Seen:
+        """Logits and targets as the player's loss is shown them."""
+        for trick in self.each_trick():
+            seen = trick.targets(player, seen)
+        return seen
+
+    def with_tricks(self, player: str, context: Context) -> dict[str, Tensor]:
+        """The loss terms with those that tricks add or replace."""
+        terms = dict(context.terms)
+        for trick in self.each_trick():
+            terms.update(trick.terms(player, context))
+        return terms

@@ -1,0 +1,42 @@
+"""What a `loss` config builds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gantrain.losses.adversarial import AdversarialLoss
+from gantrain.losses.penalties import Penalty
+
+
+class Objective:
+    """A value function with its penalties and the rhythm of the players.
+
+    Args:
+        adversarial: the value function.
+        penalties: by name; the name becomes that of the loss term.
+        per_sample: samples must not meet in the discriminator.
+        n_critic: discriminator turns per round.
+        n_generator: generator turns per round.
+        tricks: what the loss itself brings along, such as weight clipping.
+
+    Raises:
+        ValueError: no turns for a player.
+    """
+
+    def __init__(
+        self,
+        adversarial: AdversarialLoss,
+        penalties: Mapping[str, Penalty] | None = None,
+        per_sample: bool = False,
+        n_critic: int = 1,
+        n_generator: int = 1,
+        tricks: Mapping[str, Any] | None = None,
+    ) -> None:
+        if n_critic < 1 or n_generator < 1:
+            raise ValueError(f"each player needs a turn, got n_critic={n_critic} and n_generator={n_generator}")
+        self.adversarial = adversarial
+        self.penalties = dict(penalties or {})
+        self.per_sample = per_sample
+        self.n_critic, self.n_generator = n_critic, n_generator
+        self.tricks = dict(tricks or {})

@@ -1,0 +1,107 @@
+"""Gradient penalties: norms per sample, always float32."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+Judge = Callable[[Tensor], Tensor]
+
+
+class Penalty:
+    """A penalty on the gradient of the discriminator with respect to its input.
+
+    `weight` and `every` belong to the player's turn: it minimises weight · every · penalty on every `every`-th turn
+    (lazy regularisation, Karras et al. 2019). A penalty taken at the real or at the fake samples themselves says so in
+    `at`, and may then share the forward of the value function.
+
+    Raises:
+        ValueError: `every` below 1.
+    """
+
+    at: Literal["real", "fake"] | None = None
+
+    def __init__(self, weight: float, every: int = 1) -> None:
+        if every < 1:
+            raise ValueError(f"every must be 1 or more, got {every}")
+        self.weight, self.every = weight, every
+
+    @classmethod
+    def auto(cls, key: str, shape: list[int], per_sample: bool) -> Any:
+        """The value of a setting left at `auto`, see `Network.auto`."""
+        raise ValueError(f"{key} has no automatic value: set one")
+
+    def points(self, real: Tensor, fake: Tensor) -> Tensor:
+        """Where the gradient is taken, (N, …)."""
+        raise NotImplementedError
+
+    def value(self, gradient: Tensor) -> Tensor:
+        """The penalty, a scalar, for gradients (N, …)."""
+        raise NotImplementedError
+
+    def __call__(self, discriminator: Judge, real: Tensor, fake: Tensor) -> Tensor:
+        """The unweighted penalty, a scalar through which the discriminator's parameters get gradients.
+
+        Args:
+            discriminator: samples to logits, each sample by itself.
+            real, fake: samples (N, …) of the same shape.
+        """
+        with torch.autocast(real.device.type, enabled=False):
+            points = self.points(real.detach().float(), fake.detach().float()).requires_grad_(True)
+            (gradient,) = torch.autograd.grad(discriminator(points).float().sum(), points, create_graph=True)
+            return self.value(gradient)
+
+
+def squared_norms(gradient: Tensor) -> Tensor:
+    """‖∇‖² of each sample: (N, …) to (N,)."""
+    return gradient.flatten(1).square().sum(1)
+
+
+class GradientPenalty(Penalty):
+    """(‖∇D(x̂)‖ - target)² on lines between real and fake, ε ~ U[0, 1] per sample (Gulrajani et al. 2017)."""
+
+    def __init__(self, weight: float = 10.0, every: int = 1, target: float = 1.0) -> None:
+        super().__init__(weight, every)
+        self.target = target
+
+    def points(self, real: Tensor, fake: Tensor) -> Tensor:
+        epsilon = torch.rand(len(real), *[1] * (real.dim() - 1), device=real.device)
+        return torch.lerp(fake, real, epsilon)
+
+    def value(self, gradient: Tensor) -> Tensor:
+        # a gradient of exactly 0 has a norm whose own gradient is infinite; the least positive number keeps it finite
+        norms = squared_norms(gradient).clamp_min(torch.finfo(torch.float32).tiny).sqrt()
+        return (norms - self.target).square().mean()
+
+
+class R1(Penalty):
+    """½‖∇D(x)‖² at the real samples; `weight` is the paper's γ (Mescheder et al. 2018, equation 9)."""
+
+    at = "real"
+
+    def __init__(self, weight: float = 10.0, every: int = 1) -> None:
+        super().__init__(weight, every)
+
+    @classmethod
+    def auto(cls, key: str, shape: list[int], per_sample: bool) -> Any:
+        if key == "weight":
+            return 10.0 if len(shape) == 3 else 0.1
+        return super().auto(key, shape, per_sample)
+
+    def points(self, real: Tensor, fake: Tensor) -> Tensor:
+        return real
+
+    def value(self, gradient: Tensor) -> Tensor:
+        return 0.5 * squared_norms(gradient).mean()
+
+
+class R2(R1):
+    """½‖∇D(G(z))‖² at the fake samples (Mescheder et al. 2018)."""
+
+    at = "fake"
+
+    def points(self, real: Tensor, fake: Tensor) -> Tensor:
+        return fake

@@ -1,0 +1,68 @@
+"""What a metric is given and what it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import ClassVar
+
+import numpy as np
+from torch import Tensor
+
+from gantrain.data import Source
+
+
+class Evaluation:
+    """What is to be judged: the source, generated samples, and the discriminator.
+
+    Args:
+        source: where the real data comes from.
+        draw: n to n generated samples (n, *shape) on the CPU; always the same for the same n.
+        discriminator: samples (n, *shape) on the CPU to logits (n,), or None where a game has no single one.
+        probability: the sigmoid of a logit is a probability.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        draw: Callable[[int], Tensor],
+        discriminator: Callable[[Tensor], Tensor] | None = None,
+        probability: bool = False,
+    ) -> None:
+        self.source, self._draw = source, draw
+        self.discriminator, self.probability = discriminator, probability
+        self._drawn: dict[int, np.ndarray] = {}
+
+    def samples(self, n: int) -> np.ndarray:
+        """n generated samples (n, *shape), drawn once for all metrics that want as many."""
+        if n not in self._drawn:
+            self._drawn[n] = self._draw(n).double().numpy()
+        return self._drawn[n]
+
+
+class Metric:
+    """Judges an evaluation. `higher_is_better` names the keys for which that holds.
+
+    Raises:
+        ValueError: when it is built with settings that make no sense.
+    """
+
+    higher_is_better: ClassVar[frozenset[str]] = frozenset()
+
+    def check(self, source: Source) -> None:
+        """Before any data is read.
+
+        Raises:
+            ValueError: the metric cannot judge such data.
+        """
+
+    def __call__(self, evaluation: Evaluation) -> dict[str, float]:
+        """The figures, by the last part of their tags."""
+        raise NotImplementedError
+
+
+def evaluate(metrics: Mapping[str, Metric], evaluation: Evaluation) -> dict[str, float]:
+    """All figures, tagged `metrics/…`."""
+    figures: dict[str, float] = {}
+    for metric in metrics.values():
+        figures |= {f"metrics/{key}": float(value) for key, value in metric(evaluation).items()}
+    return figures

@@ -1,0 +1,19 @@
+"""What learns: generators, discriminators and the layers they share."""
+
+from gantrain.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from gantrain.networks.mlp import MLPDiscriminator, MLPGenerator
+from gantrain.networks.network import Discriminator, Generator
+from gantrain.networks.noise import Noise
+from gantrain.networks.resnet import ResNetDiscriminator, ResNetGenerator
+
+__all__ = [
+    "DCGANDiscriminator",
+    "DCGANGenerator",
+    "Discriminator",
+    "Generator",
+    "MLPDiscriminator",
+    "MLPGenerator",
+    "Noise",
+    "ResNetDiscriminator",
+    "ResNetGenerator",
+]

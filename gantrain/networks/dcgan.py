@@ -1,0 +1,122 @@
+"""Strided convolutions (Radford, Metz & Chintala 2015)."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from torch import Tensor, nn
+
+from gantrain.networks.layers import Crop, Norm, Pad, To4x4, activation, canvas_of, initialise_dcgan, norm2d
+from gantrain.networks.network import Discriminator, Generator, images_only
+
+WIDEST = 16  # how many times `width` the widest layer has: 1024 of 64 as in the paper
+
+
+def _doublings(canvas: int) -> int:
+    return canvas.bit_length() - 3  # from 4 to the canvas
+
+
+def _upsampler(kind: str, inside: int, outside: int, bias: bool) -> nn.Module:
+    if kind == "transposed":
+        return nn.ConvTranspose2d(inside, outside, 4, 2, 1, bias=bias)
+    if kind == "nearest":
+        return nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(inside, outside, 3, 1, 1, bias=bias))
+    return nn.Sequential(nn.Conv2d(inside, outside * 4, 3, 1, 1, bias=bias), nn.PixelShuffle(2))
+
+
+class DCGANGenerator(Generator):
+    """Noise (N, noise_dim) to images (N, C, H, H) in [-1, 1].
+
+    Grows from 4x4 to the power of two at or above H in as many stages as that needs; other sizes are cropped.
+
+    Args:
+        shape: [C, H, H], H from 8 to 256.
+        width: channels of the last hidden stage; each earlier one has twice as many.
+        stem: `conv` a 4x4 transposed convolution, `linear` a linear map (100 to 4x4x1024 in the paper's figure).
+        upsample: `transposed` convolutions, `nearest` plus convolution, or `pixelshuffle`.
+        norm: of every hidden stage.
+
+    Raises:
+        ValueError: the samples are no images of such a size.
+    """
+
+    def __init__(
+        self,
+        shape: list[int],
+        noise_dim: int,
+        width: int = 64,
+        stem: Literal["conv", "linear"] = "conv",
+        upsample: Literal["transposed", "nearest", "pixelshuffle"] = "transposed",
+        norm: Norm = "batch",
+    ) -> None:
+        super().__init__()
+        channels, size = images_only(shape, "model=dcgan")
+        canvas = canvas_of(size, 8, 256, "model=dcgan")
+        stages = _doublings(canvas)
+        widths = [width * min(WIDEST, 2**k) for k in reversed(range(stages))]
+        bias = norm == "none"
+        first: list[nn.Module] = (
+            [To4x4(noise_dim, widths[0], bias)]
+            if stem == "linear"
+            else [nn.Unflatten(1, (noise_dim, 1, 1)), nn.ConvTranspose2d(noise_dim, widths[0], 4, bias=bias)]
+        )
+        layers = [*first, norm2d(norm, widths[0]), nn.ReLU()]
+        for inside, outside in zip(widths, widths[1:], strict=False):
+            layers += [_upsampler(upsample, inside, outside, bias), norm2d(norm, outside), nn.ReLU()]
+        layers += [_upsampler(upsample, widths[-1], channels, True), nn.Tanh(), Crop(size, canvas)]
+        self.net = nn.Sequential(*layers)
+        self.apply(initialise_dcgan)
+
+    def forward(self, noise: Tensor) -> Tensor:
+        return self.net(noise)
+
+
+class DCGANDiscriminator(Discriminator):
+    """Images (N, C, H, H) to logits (N,), or (N, P) for P patches.
+
+    Args:
+        shape: [C, H, H], H from 8 to 256; other sizes than powers of two are padded.
+        width: channels of the first stage; each later one has twice as many.
+        norm: of every stage but the first; `auto` is layer norm for a loss that forbids samples to meet, else batch norm.
+        dropout: probability, after every stage.
+        discriminator: `whole` judges the image down to 4x4 at once; `patch` judges overlapping patches after three stages.
+
+    Raises:
+        ValueError: the samples are no images of such a size.
+    """
+
+    def __init__(
+        self,
+        shape: list[int],
+        width: int = 64,
+        norm: Norm = "batch",
+        dropout: float = 0.0,
+        discriminator: Literal["whole", "patch"] = "whole",
+    ) -> None:
+        super().__init__()
+        channels, size = images_only(shape, "model=dcgan")
+        canvas = canvas_of(size, 8, 256, "model=dcgan")
+        stages = _doublings(canvas)
+        if discriminator == "patch":
+            stages = min(stages, 3)
+        widths = [width * min(WIDEST, 2**k) for k in range(stages)]
+        self.trunk = nn.Sequential(Pad(size, canvas))
+        inside = channels
+        for stage, outside in enumerate(widths):
+            kind: Norm = "none" if stage == 0 else norm
+            parts = [nn.Conv2d(inside, outside, 4, 2, 1, bias=kind == "none"), norm2d(kind, outside)]
+            parts += [activation("leaky_relu"), nn.Dropout2d(dropout) if dropout else nn.Identity()]
+            self.trunk.append(nn.Sequential(*(part for part in parts if not isinstance(part, nn.Identity))))
+            inside = outside
+        if discriminator == "whole":
+            self.trunk.append(nn.Flatten())
+            self.head: nn.Module = nn.Linear(inside * 16, 1)
+        else:
+            self.head = nn.Conv2d(inside, 1, 3, 1, 1)
+        self.apply(initialise_dcgan)
+
+    @classmethod
+    def auto(cls, key: str, shape: list[int], per_sample: bool) -> Any:
+        if key == "norm":
+            return "layer" if per_sample else "batch"
+        return super().auto(key, shape, per_sample)

@@ -1,0 +1,131 @@
+"""Layers that several networks share."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils import parametrizations, parametrize
+
+Norm = Literal["batch", "layer", "instance", "none"]
+Activation = Literal["relu", "leaky_relu", "tanh", "sigmoid", "softplus", "elu", "silu", "gelu"]
+
+_ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+    "softplus": nn.Softplus,
+    "elu": nn.ELU,
+    "silu": nn.SiLU,
+    "gelu": nn.GELU,
+}
+
+
+def activation(name: Activation) -> nn.Module:
+    """A new activation layer; leaky ReLU has the slope 0.2 that GANs use (Radford et al. 2015)."""
+    return nn.LeakyReLU(0.2) if name == "leaky_relu" else _ACTIVATIONS[name]()
+
+
+def norm2d(name: Norm, channels: int) -> nn.Module:
+    """A norm for maps (N, C, H, W). `layer` is over C, H and W with a gain per channel (Gulrajani et al. 2017)."""
+    if name == "batch":
+        return nn.BatchNorm2d(channels)
+    if name == "layer":
+        return nn.GroupNorm(1, channels)
+    if name == "instance":
+        return nn.InstanceNorm2d(channels, affine=True)
+    return nn.Identity()
+
+
+def norm1d(name: Norm, features: int) -> nn.Module:
+    """A norm for features (N, F).
+
+    Raises:
+        ValueError: instance norm, which needs maps.
+    """
+    if name == "instance":
+        raise ValueError("instance norm needs images with channels: use norm=layer, batch or none")
+    if name == "batch":
+        return nn.BatchNorm1d(features)
+    return nn.LayerNorm(features) if name == "layer" else nn.Identity()
+
+
+def samples_meet(module: nn.Module) -> bool:
+    """Whether the output for one sample depends on the others of its batch.
+
+    True for batch norm and for layers that say so by an attribute `samples_meet`.
+    """
+    return any(
+        isinstance(part, nn.modules.batchnorm._BatchNorm) or getattr(part, "samples_meet", False)
+        for part in module.modules()
+    )
+
+
+def spectrally_normalise(module: nn.Module) -> None:
+    """Divides the weight of every linear, convolution and embedding layer by its largest singular value.
+
+    One power iteration per forward in training (Miyato et al. 2018). Layers that have it already stay as they are.
+    """
+    kinds = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d, nn.Embedding)
+    for part in list(module.modules()):
+        if isinstance(part, kinds) and not parametrize.is_parametrized(part, "weight"):
+            parametrizations.spectral_norm(part)
+
+
+def initialise_dcgan(module: nn.Module) -> None:
+    """N(0, 0.02²) for weights, N(1, 0.02²) for the gains of norms (Radford et al. 2015)."""
+    if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
+        nn.init.normal_(module.weight, 0.0, 0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, (nn.BatchNorm2d, nn.GroupNorm, nn.InstanceNorm2d)):
+        nn.init.normal_(module.weight, 1.0, 0.02)
+        nn.init.zeros_(module.bias)
+
+
+def canvas_of(size: int, smallest: int, largest: int, model: str) -> int:
+    """The power of two on which a network works for images of side `size`.
+
+    Raises:
+        ValueError: the size is out of range.
+    """
+    if not smallest <= size <= largest:
+        raise ValueError(f"{model} makes images of side {smallest} to {largest}, got {size}: set dataset.image_size")
+    return 2 ** math.ceil(math.log2(size))
+
+
+class Pad(nn.Module):
+    """Widens images to the canvas with black (-1), evenly on all sides."""
+
+    def __init__(self, size: int, canvas: int) -> None:
+        super().__init__()
+        before = (canvas - size) // 2
+        self.widths = (before, canvas - size - before) * 2
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.pad(x, self.widths, value=-1.0)
+
+
+class Crop(nn.Module):
+    """Takes the centre of the canvas: the inverse of `Pad`."""
+
+    def __init__(self, size: int, canvas: int) -> None:
+        super().__init__()
+        self.size, self.before = size, (canvas - size) // 2
+
+    def forward(self, x: Tensor) -> Tensor:
+        inside = slice(self.before, self.before + self.size)
+        return x[..., inside, inside]
+
+
+class To4x4(nn.Module):
+    """Noise (N, nz) to maps (N, C, 4, 4) by one linear map."""
+
+    def __init__(self, noise_dim: int, channels: int, bias: bool = True) -> None:
+        super().__init__()
+        self.linear = nn.Linear(noise_dim, channels * 16, bias=bias)
+
+    def forward(self, noise: Tensor) -> Tensor:
+        return self.linear(noise).unflatten(1, (-1, 4, 4))

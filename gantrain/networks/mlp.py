@@ -1,0 +1,83 @@
+"""Fully connected networks, for images and for numbers (Goodfellow et al. 2014)."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from torch import Tensor, nn
+
+from gantrain.networks.layers import Activation, Norm, activation, norm1d
+from gantrain.networks.network import Discriminator, Generator
+
+
+def stack(width: int, hidden: list[int], act: Activation, norm: Norm, dropout: float) -> tuple[list[nn.Module], int]:
+    """One block of linear, norm, activation and dropout per hidden width; and the width at their end."""
+    blocks: list[nn.Module] = []
+    for wider in hidden:
+        parts = [nn.Linear(width, wider), norm1d(norm, wider), activation(act), nn.Dropout(dropout)]
+        idle = (nn.Identity,) if dropout else (nn.Identity, nn.Dropout)
+        blocks.append(nn.Sequential(*(p for p in parts if not isinstance(p, idle))))
+        width = wider
+    return blocks, width
+
+
+class MLPGenerator(Generator):
+    """Noise (N, noise_dim) to samples (N, *shape): tanh at the end for images, linear for numbers.
+
+    Args:
+        shape: of one sample, [C, H, W] or [D].
+        hidden: widths of the hidden layers.
+        activation, norm, dropout: of each hidden layer.
+    """
+
+    def __init__(
+        self,
+        shape: list[int],
+        noise_dim: int,
+        hidden: list[int],
+        activation: Activation = "relu",
+        norm: Norm = "none",
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        blocks, width = stack(noise_dim, hidden, activation, norm, dropout)
+        end: list[nn.Module] = [nn.Linear(width, math.prod(shape))]
+        if len(shape) == 3:
+            end += [nn.Tanh(), nn.Unflatten(1, shape)]
+        self.net = nn.Sequential(*blocks, *end)
+
+    @classmethod
+    def auto(cls, key: str, shape: list[int], per_sample: bool) -> Any:
+        if key == "hidden":
+            return [256, 512] if len(shape) == 3 else [128, 128, 128]
+        return super().auto(key, shape, per_sample)
+
+    def forward(self, noise: Tensor) -> Tensor:
+        return self.net(noise)
+
+
+class MLPDiscriminator(Discriminator):
+    """Samples (N, *shape) to logits (N,).
+
+    Args: as for `MLPGenerator`.
+    """
+
+    def __init__(
+        self,
+        shape: list[int],
+        hidden: list[int],
+        activation: Activation = "leaky_relu",
+        norm: Norm = "none",
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        blocks, width = stack(math.prod(shape), hidden, activation, norm, dropout)
+        self.trunk = nn.Sequential(nn.Flatten(), *blocks)
+        self.head = nn.Linear(width, 1)
+
+    @classmethod
+    def auto(cls, key: str, shape: list[int], per_sample: bool) -> Any:
+        if key == "hidden":
+            return [512, 256] if len(shape) == 3 else [128, 128, 128]
+        return super().auto(key, shape, per_sample)

@@ -1,0 +1,43 @@
+"""The generator's input."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+
+class Noise:
+    """Draws noise (n, dim) from the default generator.
+
+    Args:
+        dim: numbers per sample.
+        kind: `normal` N(0, 1); `uniform` on [-1, 1); `stratified` evenly spaced over ±`range` plus
+            `jitter`·U[0, 1), for dim 1 (AYLIEN's 1-D demo).
+
+    Raises:
+        ValueError: `dim` below 1, or stratified noise of more than one dimension.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        kind: Literal["normal", "uniform", "stratified"] = "normal",
+        range: float = 8.0,
+        jitter: float = 0.01,
+    ) -> None:
+        if dim < 1:
+            raise ValueError(f"dim must be 1 or more, got {dim}")
+        if kind == "stratified" and dim != 1:
+            raise ValueError(f"stratified noise has one dimension, got dim={dim}: set model.noise.dim=1")
+        self.dim, self.kind, self.range, self.jitter = dim, kind, range, jitter
+
+    def draw(self, n: int, device: torch.device) -> Tensor:
+        """Noise (n, dim) float32 on the device."""
+        if self.kind == "normal":
+            return torch.randn(n, self.dim, device=device)
+        if self.kind == "uniform":
+            return torch.rand(n, self.dim, device=device) * 2 - 1
+        spaced = torch.linspace(-self.range, self.range, n, device=device)[:, None]
+        return spaced + torch.rand(n, 1, device=device) * self.jitter

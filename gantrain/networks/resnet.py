@@ -1,0 +1,130 @@
+"""Residual networks (Gulrajani et al. 2017; Miyato et al. 2018, appendix B.4)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gantrain.networks.layers import Crop, Norm, Pad, To4x4, canvas_of, norm2d, spectrally_normalise
+from gantrain.networks.network import Discriminator, Generator, images_only
+
+
+def _width_at(width: int, side: int) -> int:
+    """Channels at a resolution: `width` up to 32x32, half as many for each doubling beyond."""
+    return max(width * 32 // max(side, 32), 16)
+
+
+class Block(nn.Module):
+    """norm, ReLU, conv, norm, ReLU, conv beside a shortcut; doubles, halves or keeps the resolution.
+
+    `first` leaves out the leading norm and ReLU, for a block that sees the image itself.
+    """
+
+    def __init__(
+        self,
+        inside: int,
+        outside: int,
+        resample: Literal["up", "down", "keep"],
+        norm: Norm,
+        first: bool = False,
+    ) -> None:
+        super().__init__()
+        self.resample, self.first = resample, first
+        self.norm1 = nn.Identity() if first else norm2d(norm, inside)
+        self.norm2 = norm2d(norm, outside)
+        self.conv1 = nn.Conv2d(inside, outside, 3, 1, 1)
+        self.conv2 = nn.Conv2d(outside, outside, 3, 1, 1)
+        learned = inside != outside or resample != "keep"
+        self.shortcut = nn.Conv2d(inside, outside, 1) if learned else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = x if self.first else F.relu(self.norm1(x))
+        if self.resample == "up":
+            h, x = F.interpolate(h, scale_factor=2), F.interpolate(x, scale_factor=2)
+        h = self.conv2(F.relu(self.norm2(self.conv1(h))))
+        if self.resample == "down":
+            # averaging before the 1x1 shortcut equals averaging after it, at a quarter of the work
+            h, x = F.avg_pool2d(h, 2), F.avg_pool2d(x, 2)
+        return h + self.shortcut(x)
+
+
+class ResNetGenerator(Generator):
+    """Noise (N, noise_dim) to images (N, C, H, H) in [-1, 1], one block per doubling from 4x4.
+
+    Args:
+        shape: [C, H, H], H from 16 to 128; other sizes than powers of two are cropped.
+        width: channels up to 32x32; half as many for each doubling beyond.
+        norm: in the blocks.
+
+    Raises:
+        ValueError: the samples are no images of such a size.
+    """
+
+    def __init__(self, shape: list[int], noise_dim: int, width: int = 256, norm: Norm = "batch") -> None:
+        super().__init__()
+        channels, size = images_only(shape, "model=resnet")
+        canvas = canvas_of(size, 16, 128, "model=resnet")
+        layers: list[nn.Module] = [To4x4(noise_dim, width)]
+        side, inside = 4, width
+        while side < canvas:
+            side, outside = side * 2, _width_at(width, side * 2)
+            layers.append(Block(inside, outside, "up", norm))
+            inside = outside
+        layers += [norm2d(norm, inside), nn.ReLU(), nn.Conv2d(inside, channels, 3, 1, 1), nn.Tanh(), Crop(size, canvas)]
+        self.net = nn.Sequential(*layers)
+        _initialise(self)
+
+    def forward(self, noise: Tensor) -> Tensor:
+        return self.net(noise)
+
+
+class SumPool(nn.Module):
+    """Features (N, C): ReLU, then the sum over all places (Miyato et al. 2018)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(x).sum((2, 3))
+
+
+class ResNetDiscriminator(Discriminator):
+    """Images (N, C, H, H) to logits (N,): blocks that halve down to 8x8, then two that keep it.
+
+    Args:
+        shape: [C, H, H], H from 16 to 128; other sizes than powers of two are padded.
+        width: channels up to 32x32; half as many for each doubling beyond.
+        norm: in the blocks.
+        spectral_norm: of every layer.
+
+    Raises:
+        ValueError: the samples are no images of such a size.
+    """
+
+    def __init__(self, shape: list[int], width: int = 128, norm: Norm = "none", spectral_norm: bool = True) -> None:
+        super().__init__()
+        channels, size = images_only(shape, "model=resnet")
+        canvas = canvas_of(size, 16, 128, "model=resnet")
+        self.trunk = nn.Sequential(Pad(size, canvas))
+        side, inside = canvas, channels
+        while side > 8:
+            side, outside = side // 2, _width_at(width, side)
+            self.trunk.append(Block(inside, outside, "down", norm, first=inside == channels))
+            inside = outside
+        for _ in range(2):
+            self.trunk.append(Block(inside, width, "keep", norm))
+            inside = width
+        self.trunk.append(SumPool())
+        self.head = nn.Linear(inside, 1)
+        _initialise(self)
+        if spectral_norm:
+            spectrally_normalise(self)
+
+
+def _initialise(module: nn.Module) -> None:
+    """Xavier uniform; the gain √2 for 3x3 convolutions inside blocks, as in the reference code of Miyato et al."""
+    for name, part in module.named_modules():
+        if isinstance(part, (nn.Conv2d, nn.Linear)):
+            inner = name.endswith(("conv1", "conv2"))
+            nn.init.xavier_uniform_(part.weight, gain=2**0.5 if inner else 1.0)
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)

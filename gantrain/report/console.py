@@ -1,0 +1,87 @@
+"""What is printed, and run.log, which keeps it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TextIO
+
+from tqdm import tqdm
+
+
+class Console:
+    """Prints lines and writes them to run.log once there is a folder; lines said before are written then."""
+
+    def __init__(self) -> None:
+        self._early: list[str] = []
+        self._file: TextIO | None = None
+
+    def say(self, text: str) -> None:
+        with tqdm.external_write_mode(sys.stdout):
+            print(text, flush=True)
+        self.note(text)
+
+    def note(self, text: str) -> None:
+        """Into run.log only."""
+        line = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}"
+        if self._file is None:
+            self._early.append(line)
+        else:
+            print(line, file=self._file, flush=True)
+
+    def keep_in(self, folder: Path) -> None:
+        self._file = (folder / "run.log").open("a", encoding="utf-8")
+        for line in self._early:
+            print(line, file=self._file, flush=True)
+        self._early = []
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+class Bar:
+    """Progress: a bar on a terminal, else a plain line now and then. Speed and time left count from where it began.
+
+    Args:
+        every: seconds between plain lines; the first ones come sooner.
+    """
+
+    def __init__(self, console: Console, start: int, steps: int, batch_size: int, every: float = 15.0) -> None:
+        self._console, self._start, self._steps, self._batch = console, start, steps, batch_size
+        self._began = time.monotonic()
+        self._every, self._next = every, 2.0
+        self._text = ""
+        self._bar = (
+            tqdm(total=steps, initial=start, unit="step", dynamic_ncols=True, leave=True, file=sys.stdout)
+            if sys.stdout.isatty()
+            else None
+        )
+
+    def show(self, losses: dict[str, float]) -> None:
+        """The latest losses, beside the bar."""
+        self._text = "  ".join(f"{name} {value:.3g}" for name, value in losses.items())
+
+    def at(self, step: int) -> None:
+        elapsed = time.monotonic() - self._began
+        speed = (step - self._start) / max(elapsed, 1e-9)
+        text = f"{self._text}  {speed * self._batch:,.0f} images/s"
+        if self._bar is not None:
+            self._bar.set_postfix_str(text, refresh=False)
+            self._bar.update(step - self._bar.n)
+        elif elapsed >= self._next or step == self._steps:
+            left = (self._steps - step) / speed
+            self._console.say(f"step {step:,} of {self._steps:,}  {text}  {_clock(elapsed)} gone, {_clock(left)} left")
+            self._next = max(self._next * 2, elapsed) if elapsed < self._every else elapsed + self._every
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,96 @@
+"""Every logged number and picture: TensorBoard, metrics.jsonl and samples/."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+from torch.utils.tensorboard.summary import hparams
+
+from gantrain.report import pictures
+
+
+def read_lines(file: Path) -> list[dict[str, Any]]:
+    """The lines of a metrics.jsonl; a last line that was cut off is left out."""
+    lines = []
+    for line in file.read_text().splitlines() if file.is_file() else ():
+        try:
+            lines.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return lines
+
+
+class Recorder:
+    """Writes what a run logs into its folder.
+
+    Args:
+        folder: of the run.
+        step: where the run goes on; what was logged beyond it, after the checkpoint, is dropped.
+    """
+
+    def __init__(self, folder: Path, step: int = 0) -> None:
+        self.folder = folder
+        self._jsonl = folder / "metrics.jsonl"
+        kept = [line for line in read_lines(self._jsonl) if line["step"] <= step]
+        partial = self._jsonl.with_suffix(".part")
+        partial.write_text("".join(json.dumps(line) + "\n" for line in kept))
+        partial.replace(self._jsonl)
+        for file in self.sample_files():
+            if int(file.stem) > step:
+                file.unlink()
+        self._file = self._jsonl.open("a")
+        self._board = SummaryWriter(str(folder), purge_step=step + 1 if step else None)
+        self.latest: dict[str, float] = {}
+        for line in kept:
+            self.latest |= {tag: value for tag, value in line.items() if tag != "step" and value is not None}
+
+    def numbers(self, values: Mapping[str, float], step: int) -> None:
+        """Scalars, by tag; one line of metrics.jsonl. What is not finite is null there."""
+        for tag, value in values.items():
+            self._board.add_scalar(tag, value, step)
+        finite = {tag: float(f"{value:.7g}") if math.isfinite(value) else None for tag, value in values.items()}
+        print(json.dumps({"step": step, **finite}), file=self._file, flush=True)
+        self.latest |= values
+
+    def picture(self, page: np.ndarray, step: int) -> None:
+        """A picture of samples, (height, width, C)."""
+        self._board.add_image("samples", page, step, dataformats="HWC")
+        pictures.save(page, self.folder / "samples" / f"{step:08d}.png")
+
+    def real(self, page: np.ndarray) -> None:
+        """A picture of real data, to compare with."""
+        self._board.add_image("real", page, 0, dataformats="HWC")
+        pictures.save(page, self.folder / "samples" / "real.png")
+
+    def histograms(self, values: Mapping[str, Tensor], step: int) -> None:
+        for tag, value in values.items():
+            self._board.add_histogram(tag, value.detach().float().cpu(), step)
+
+    def settings(self, chosen: Mapping[str, Any], final: Mapping[str, float]) -> None:
+        """What was chosen beside what came out, for TensorBoard's HPARAMS page."""
+        plain = {k: v if isinstance(v, (bool, int, float, str)) else str(v) for k, v in chosen.items()}
+        writer = self._board._get_file_writer()
+        for summary in hparams(plain, dict(final)):
+            writer.add_summary(summary)
+
+    def sample_files(self) -> list[Path]:
+        return sorted(f for f in (self.folder / "samples").glob("*.png") if re.fullmatch(r"\d{8,}", f.stem))
+
+    def finish(self) -> None:
+        """final.png is the last picture, training.gif all of them."""
+        files = self.sample_files()
+        if files:
+            (self.folder / "samples" / "final.png").write_bytes(files[-1].read_bytes())
+            pictures.animate(files, self.folder / "samples" / "training.gif")
+
+    def close(self) -> None:
+        self._board.close()
+        self._file.close()

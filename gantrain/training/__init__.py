@@ -1,0 +1,1 @@
+"""How it runs: the loop, a round of turns, checkpoints, and the machine below."""

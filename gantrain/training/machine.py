@@ -1,0 +1,72 @@
+"""The device, and what runs well on it. Rules, never timings, so that a seed means the same bits."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from gantrain.errors import UserError
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A device and a precision."""
+
+    device: torch.device
+    dtype: torch.dtype = torch.float32
+
+    def autocast(self) -> AbstractContextManager[None]:
+        """Forwards run in `dtype` inside."""
+        return torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32)
+
+    def place(self, module: nn.Module) -> None:
+        """Moves a module here; convolutions in bf16 take the memory format in which they are fast."""
+        module.to(self.device)
+        if self.dtype != torch.float32:
+            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def __str__(self) -> str:
+        name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else str(self.device)
+        threads = f", {torch.get_num_threads()} threads" if self.device.type == "cpu" else ""
+        return f"{name}, {'bf16' if self.dtype == torch.bfloat16 else 'fp32'}{threads}"
+
+
+def choose_device(word: str) -> torch.device:
+    """The device that a word names; `auto` is CUDA, else the CPU.
+
+    Raises:
+        UserError: no such device here.
+    """
+    if word == "auto":
+        return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
+    try:
+        device = torch.device(word)
+        torch.empty(0, device=device)
+    except Exception as error:  # what a backend raises where it is missing differs from one to the next
+        reason = str(error).splitlines()[0]
+        raise UserError(f"trainer.device={word} is not here ({reason}): use auto or cpu") from error
+    return device
+
+
+def _bf16_is_fast(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    if device.type == "cpu":
+        probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+        return any(getattr(torch.cpu, probe, bool)() for probe in probes)
+    return False
+
+
+def choose_machine(device_word: str, precision: str, game: nn.Module) -> Machine:
+    """The machine for a game. bf16 by itself only for convolutions, on CUDA from Ampere on and CPUs with bf16 units.
+
+    Raises:
+        UserError: the device is not here.
+    """
+    device = choose_device(device_word)
+    convolutional = any(isinstance(m, (nn.Conv2d, nn.ConvTranspose2d)) for m in game.modules())
+    bf16 = precision == "bf16" or (precision == "auto" and convolutional and _bf16_is_fast(device))
+    return Machine(device, torch.bfloat16 if bf16 else torch.float32)

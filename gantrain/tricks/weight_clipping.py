@@ -1,0 +1,29 @@
+"""Weight clipping."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from gantrain.tricks.base import Trick
+
+if TYPE_CHECKING:
+    from gantrain.games.base import Game
+
+
+class WeightClipping(Trick):
+    """Keeps every parameter of a discriminator within ±`limit` after its update (Arjovsky et al. 2017, algorithm 1)."""
+
+    def __init__(self, limit: float = 0.01) -> None:
+        super().__init__()
+        if limit <= 0:
+            raise ValueError(f"limit must be positive, got {limit}")
+        self.limit = limit
+
+    @torch.no_grad()
+    def after_update(self, player: str, game: Game, samples: int) -> None:
+        if player in game.discriminators:
+            parameters = game.parameters_of(player)
+            torch._foreach_clamp_min_(parameters, -self.limit)
+            torch._foreach_clamp_max_(parameters, self.limit)
