@@ -101,8 +101,17 @@ def _check(target: type, path: str, arguments: Mapping[str, Any], given: Mapping
     for name, value in arguments.items():
         hint = hints.get(name)
         if hint is None or not target.__module__.startswith("gantrain"):
+            if isinstance(value, str) and isinstance(parameters[name].default, (int, float)):
+                raise UserError(f"{path}.{name}={value!r} should be a number")
             continue
         try:
             check_type(value, hint)
         except TypeCheckError as error:
-            raise UserError(f"{path}.{name}={value!r}: {error}") from error
+            raise UserError(f"{path}.{name}={value!r} should be {_words(hint)}") from error
+
+
+def _words(hint: Any) -> str:
+    """A type as people say it."""
+    if typing.get_origin(hint) is typing.Literal:
+        return "one of " + ", ".join(str(choice) for choice in typing.get_args(hint))
+    return {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}.get(hint, str(hint))

@@ -174,11 +174,11 @@ def explain(error: Exception, overrides: Sequence[str], config_name: str = "trai
     text = str(error)
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, option = str(error.missing_cfg_file).rpartition("/")
-        options = list(error.options or [])
+        options = sorted({*(error.options or []), *(file.stem for file in (CONFIGS / group).glob("*.yaml"))})
         if not group:
             return f"there is no config {option}.yaml"
         return f"{group}={option} does not exist{nearest(option, options)} (one of: {', '.join(options)})"
-    if found := re.search(r"Could not (?:override|append|delete)(?: to config\. )? ?'?([^'\s]+?)'?[.\s]", text):
+    if found := re.search(r"Could not (?:override|append|delete)[^']*'([^']+)'", text):
         key = found.group(1).lstrip("+~").split("@")[0].split("=")[0]
         return f"{key} is no setting{nearest_key(key, overrides, config_name)}"
     if found := re.search(r"full_key: (\S+)", text):

@@ -36,7 +36,7 @@ def build_game(cfg: DictConfig) -> Game:
         UserError: what was chosen does not fit together.
     """
     seed_default(mix(cfg.seed, WEIGHTS), torch.device("cpu"))
-    loss = build(plain(cfg.loss), "loss")
+    loss = build({"_target_": "gantrain.losses.Objective", **plain(cfg.loss)}, "loss")
     tricks = build(plain(cfg.tricks), "tricks")
     game = build(plain(cfg.model), "model", loss=loss, tricks=tricks)
     if not isinstance(game, Game):

@@ -46,7 +46,7 @@ def choose_device(word: str) -> torch.device:
         device = torch.device(word)
         torch.empty(0, device=device)
     except Exception as error:  # what a backend raises where it is missing differs from one to the next
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0].split(". ")[0]
         raise UserError(f"trainer.device={word} is not here ({reason}): use auto or cpu") from error
     return device
 
