@@ -41,7 +41,7 @@ def sweep(overrides: Sequence[str], config_dir: str | None, config_name: str, fo
         folder = folder or _new_folder([*extra, *overrides], config_name)
         OmegaConf.register_new_resolver("gantrain_job", lambda number: f"{int(number):03d}", replace=True)
         quiet = ["hydra.output_subdir=null", "hydra/job_logging=none", "hydra/hydra_logging=none"]
-        places = [f"hydra.sweep.dir='{folder}'", "hydra.sweep.subdir=${gantrain_job:${hydra.job.num}}"]
+        places = [f"hydra.sweep.dir='{folder}'", "hydra.sweep.subdir='${gantrain_job:${hydra.job.num}}'"]
         plan = {"overrides": list(overrides), "config_dir": config_dir, "config_name": config_name}
         hydra = GlobalHydra.instance().hydra
         assert hydra is not None

@@ -45,7 +45,7 @@ class Digits(PackedSource):
 
         digits = load_digits()
         grey = torch.from_numpy(digits.images).float()[:, None] * (255 / 16)
-        grey = F.interpolate(grey, (self.image_size,) * 2, mode="bicubic", align_corners=False)
+        grey = F.interpolate(grey, (self.image_size,) * 2, mode="bilinear", align_corners=False)
         return {
             "real": grey.round().clamp(0, 255).to(torch.uint8).numpy(),
             "label": digits.target.astype(np.int64),

@@ -8,10 +8,12 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from gantrain.automatic import Automatic
+
 Judge = Callable[[Tensor], Tensor]
 
 
-class Penalty:
+class Penalty(Automatic):
     """A penalty on the gradient of the discriminator with respect to its input.
 
     `weight` and `every` belong to the player's turn: it minimises weight · every · penalty on every `every`-th turn
@@ -28,11 +30,6 @@ class Penalty:
         if every < 1:
             raise ValueError(f"every must be 1 or more, got {every}")
         self.weight, self.every = weight, every
-
-    @classmethod
-    def auto(cls, key: str, shape: list[int], per_sample: bool) -> Any:
-        """The value of a setting left at `auto`, see `Network.auto`."""
-        raise ValueError(f"{key} has no automatic value: set one")
 
     def points(self, real: Tensor, fake: Tensor) -> Tensor:
         """Where the gradient is taken, (N, …)."""
@@ -88,7 +85,9 @@ class R1(Penalty):
     @classmethod
     def auto(cls, key: str, shape: list[int], per_sample: bool) -> Any:
         if key == "weight":
-            return 10.0 if len(shape) == 3 else 0.1
+            if len(shape) == 3:
+                return 10.0
+            return 0.3 if shape == [1] else 0.02  # measured with the default recipes of gaussian1d, ring8 and grid25
         return super().auto(key, shape, per_sample)
 
     def points(self, real: Tensor, fake: Tensor) -> Tensor:

@@ -22,6 +22,10 @@ def stack(width: int, hidden: list[int], act: Activation, norm: Norm, dropout: f
     return blocks, width
 
 
+def _hidden_for_numbers(shape: list[int]) -> list[int]:
+    return [32, 32] if shape == [1] else [128, 128, 128]
+
+
 class MLPGenerator(Generator):
     """Noise (N, noise_dim) to samples (N, *shape): tanh at the end for images, linear for numbers.
 
@@ -50,7 +54,9 @@ class MLPGenerator(Generator):
     @classmethod
     def auto(cls, key: str, shape: list[int], per_sample: bool) -> Any:
         if key == "hidden":
-            return [256, 512] if len(shape) == 3 else [128, 128, 128]
+            return [256, 512] if len(shape) == 3 else _hidden_for_numbers(shape)
+        if key == "activation":
+            return "silu" if shape == [1] else "relu"
         return super().auto(key, shape, per_sample)
 
     def forward(self, noise: Tensor) -> Tensor:
@@ -79,5 +85,7 @@ class MLPDiscriminator(Discriminator):
     @classmethod
     def auto(cls, key: str, shape: list[int], per_sample: bool) -> Any:
         if key == "hidden":
-            return [512, 256] if len(shape) == 3 else [128, 128, 128]
+            return [512, 256] if len(shape) == 3 else _hidden_for_numbers(shape)
+        if key == "activation":
+            return "silu" if shape == [1] else "leaky_relu"
         return super().auto(key, shape, per_sample)

@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor, nn
 
-
-class Network(nn.Module):
-    """A network whose settings may be left at `auto`."""
-
-    @classmethod
-    def auto(cls, key: str, shape: list[int], per_sample: bool) -> Any:
-        """The value of the setting `key` that was left at `auto`.
-
-        Args:
-            shape: of one sample, [C, H, W] or [D].
-            per_sample: the loss forbids samples to meet in the discriminator.
-
-        Raises:
-            ValueError: the setting has no automatic value.
-        """
-        raise ValueError(f"{key} has no automatic value: set one")
+from gantrain.automatic import Automatic
 
 
-class Generator(Network):
+class Generator(nn.Module, Automatic):
     """Noise (N, nz) to samples (N, *shape)."""
 
 
-class Discriminator(Network):
+class Discriminator(nn.Module, Automatic):
     """Samples (N, *shape) to logits (N,), or (N, P) where it judges P patches.
 
     `trunk` makes features, `head` makes the logit of them, so that a trick may look at or change what lies between.

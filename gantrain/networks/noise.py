@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
+from gantrain.automatic import Automatic
 
-class Noise:
+
+class Noise(Automatic):
     """Draws noise (n, dim) from the default generator.
 
     Args:
@@ -32,6 +34,12 @@ class Noise:
         if kind == "stratified" and dim != 1:
             raise ValueError(f"stratified noise has one dimension, got dim={dim}: set model.noise.dim=1")
         self.dim, self.kind, self.range, self.jitter = dim, kind, range, jitter
+
+    @classmethod
+    def auto(cls, key: str, shape: list[int], per_sample: bool) -> Any:
+        if key == "dim":
+            return 64 if len(shape) == 3 else shape[0]
+        return super().auto(key, shape, per_sample)
 
     def draw(self, n: int, device: torch.device) -> Tensor:
         """Noise (n, dim) float32 on the device."""

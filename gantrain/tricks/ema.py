@@ -29,7 +29,7 @@ class EMA(Trick):
 
     images: Tensor
 
-    def __init__(self, half_life: float = 10.0, ramp_up: float | None = 0.05) -> None:
+    def __init__(self, half_life: float = 50.0, ramp_up: float | None = 0.05) -> None:
         super().__init__()
         if half_life <= 0 or (ramp_up is not None and ramp_up <= 0):
             raise ValueError(f"half_life and ramp_up must be positive, got {half_life} and {ramp_up}")
