@@ -18,7 +18,8 @@ from gantrain.errors import UserError
 # Configs and checkpoints may come from strangers, so a `_target_` is not simply imported: it may name a class of
 # gantrain, one of these, or one of a package that the user trusts by name.
 ADMITTED = frozenset(
-    f"torch.optim.{name}" for name in ("Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "RMSprop", "SGD")
+    f"torch.optim.{name}"
+    for name in ("Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "RMSprop", "SGD")
 )
 
 
@@ -86,16 +87,20 @@ def _check(target: type, path: str, arguments: Mapping[str, Any], given: Mapping
     known = [name for name in parameters if name not in given]
     for name in arguments:
         if name not in parameters and not takes_any:
-            raise UserError(f"{path}.{name} is no setting of {target.__name__}{nearest(name, known)} ({', '.join(known)})")
+            raise UserError(
+                f"{path}.{name} is no setting of {target.__name__}{nearest(name, known)} ({', '.join(known)})"
+            )
     missing = [
         name
         for name, p in parameters.items()
-        if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL) and name not in {**arguments, **given}
+        if p.default is p.empty
+        and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
+        and name not in {**arguments, **given}
     ]
     if missing:
         raise UserError(f"{path}.{missing[0]} is missing: {target.__name__} needs it")
     try:
-        hints = typing.get_type_hints(target.__init__)
+        hints = typing.get_type_hints(vars(target).get("__init__", target))
     except Exception:  # a user's own class may have annotations that do not resolve
         return
     for name, value in arguments.items():

@@ -18,7 +18,7 @@ PATH_KEYS = ("run", "name", "data_dir", "outputs_dir", "init_from", "out", "data
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command and returns its exit code: 0 done, 1 failed while running, 2 the user's mistake, 130/143 stopped."""
+    """Runs one command; the exit code: 0 done, 1 failed while running, 2 the user's mistake, 130 or 143 stopped."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         return _run(words)
@@ -37,7 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if os.environ.get("GANTRAIN_TRACEBACK"):
             raise
         print(f"gantrain: {type(error).__name__}: {error}", file=sys.stderr)
-        print("gantrain: set GANTRAIN_TRACEBACK=1 to see where; run.log in the run's folder has it too", file=sys.stderr)
+        print(
+            "gantrain: set GANTRAIN_TRACEBACK=1 to see where; run.log in the run's folder has it too", file=sys.stderr
+        )
         return 1
 
 
@@ -49,7 +51,9 @@ def _run(words: list[str]) -> int:
     if command not in COMMANDS:
         from gantrain.config import nearest
 
-        raise UserError(f"there is no command {command}{nearest(command, list(COMMANDS))} (one of: {', '.join(COMMANDS)})")
+        raise UserError(
+            f"there is no command {command}{nearest(command, list(COMMANDS))} (one of: {', '.join(COMMANDS)})"
+        )
     if flags.version:
         print(f"gantrain {__version__}")
         return 0

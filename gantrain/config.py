@@ -154,7 +154,9 @@ def compose(overrides: Sequence[str], config_name: str = "train") -> DictConfig:
     """
     try:
         cfg = hydra_compose(config_name, list(overrides), return_hydra_config=True)
-        choices = {k: v for k, v in cfg.hydra.runtime.choices.items() if isinstance(k, str) and not k.startswith("hydra")}
+        choices = {
+            k: v for k, v in cfg.hydra.runtime.choices.items() if isinstance(k, str) and not k.startswith("hydra")
+        }
         with open_dict(cfg):
             del cfg["hydra"]
         return named(cfg, choices)
@@ -191,7 +193,9 @@ def explain(error: Exception, overrides: Sequence[str], config_name: str = "trai
 
 def nearest_key(key: str, overrides: Sequence[str], config_name: str) -> str:
     """The nearest key that the config would have without the override that is wrong."""
-    kept = [o for o in overrides if o.startswith("hydra.") or ("." not in o.split("=")[0] and not o.startswith((key, "+")))]
+    kept = [
+        o for o in overrides if o.startswith("hydra.") or ("." not in o.split("=")[0] and not o.startswith((key, "+")))
+    ]
     known: list[str] = []
     for attempt in (kept, []):
         try:
@@ -205,7 +209,7 @@ def nearest_key(key: str, overrides: Sequence[str], config_name: str) -> str:
 
 
 def _keys(node: Any, prefix: str = "") -> Iterator[str]:
-    for key in node if isinstance(node, DictConfig) else ():
+    for key in [str(key) for key in node] if isinstance(node, DictConfig) else ():
         yield f"{prefix}{key}"
         if not OmegaConf.is_interpolation(node, key) and not OmegaConf.is_missing(node, key):
             yield from _keys(node[key], f"{prefix}{key}.")
@@ -223,7 +227,9 @@ def validate(cfg: DictConfig, overrides: Sequence[str] = ()) -> DictConfig:
         found = re.search(r"full_key: (\S+)", str(error))
         key = found.group(1) if found else ""
         if found and "not in" in str(error):
-            inside = OmegaConf.select(OmegaConf.structured(Config), key.rpartition(".")[0]) or OmegaConf.structured(Config)
+            inside = OmegaConf.select(OmegaConf.structured(Config), key.rpartition(".")[0]) or OmegaConf.structured(
+                Config
+            )
             near = nearest(key.rpartition(".")[2], [str(k) for k in inside])
             raise UserError(f"{key} is no setting{near}") from error
         raise UserError(f"{key}: {str(error).splitlines()[0]}") from error
@@ -259,7 +265,7 @@ def complete(cfg: DictConfig) -> DictConfig:
         for key in [k for k, v in dataset.items() if v == "auto"]:
             cfg.dataset[key] = dataset[key] = kind.auto(key, dataset, data_folder(cfg))
         source = build(dataset, "dataset")
-        cfg.data.shape, cfg.data.classes = source.shape, source.classes
+        cfg.data.shape, cfg.data.classes = list(source.shape), source.classes
         for group in ("model", "loss"):
             _fill_in(cfg[group], group, list(source.shape), bool(cfg.loss.get("per_sample", False)))
         OmegaConf.resolve(cfg)

@@ -58,7 +58,7 @@ def general_help() -> str:
         "  --cfg job --resolve     print the complete config and stop",
         "  --config-dir DIR        add your own groups and options",
         "  --trust PACKAGE         let configs name classes of your own package",
-        "  --help, --version, --hydra-help, --info, --shell-completion (eval \"$(gantrain -sc install=bash)\")",
+        '  --help, --version, --hydra-help, --info, --shell-completion (eval "$(gantrain -sc install=bash)")',
         "",
         "gantrain sample --help says more about sample. Every setting: gantrain --cfg job",
     ]

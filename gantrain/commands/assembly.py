@@ -54,7 +54,9 @@ def build_metrics(cfg: DictConfig, source: Source) -> dict[str, Metric]:
     metrics = {}
     for name in cfg.metrics.use:
         if name not in known:
-            raise UserError(f"metrics.use: there is no metric {name}{nearest(name, list(known))} (one of: {', '.join(known)})")
+            raise UserError(
+                f"metrics.use: there is no metric {name}{nearest(name, list(known))} (one of: {', '.join(known)})"
+            )
         metrics[name] = build(known[name], f"metrics.known.{name}")
         try:
             metrics[name].check(source)

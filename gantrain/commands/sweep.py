@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from gantrain.commands.train import resume, train
-from gantrain.config import compose, complete, explain, hydra_at, named
+from gantrain.config import complete, compose, explain, hydra_at, named
 from gantrain.errors import UserError
 from gantrain.report.console import Console
 from gantrain.report.recorder import read_lines
@@ -74,10 +74,14 @@ def _new_folder(overrides: Sequence[str], config_name: str) -> Path:
     swept = [o.key_or_group for o in parsed if o.is_sweep_override()]
     kept = [o.input_line or "" for o in parsed if not o.is_sweep_override()]
     cfg = compose(kept, config_name)
-    words = [part for group, part in zip(("dataset", "model", "loss"), cfg.name.split("-"), strict=False) if group not in swept]
+    words = [
+        part
+        for group, part in zip(("dataset", "model", "loss"), cfg.name.split("-"), strict=False)
+        if group not in swept
+    ]
     name = cfg.name if any(o.key_or_group == "name" for o in parsed) else "-".join([*words, "by", *swept])
     name = name.replace("/", ".").removeprefix("-")
-    return Path(cfg.outputs_dir).expanduser().resolve() / "sweeps" / name / time.strftime("%Y-%m-%d_%H-%M-%S")
+    return Path(cfg.outputs_dir).expanduser() / "sweeps" / name / time.strftime("%Y-%m-%d_%H-%M-%S")
 
 
 def _job(cfg: DictConfig) -> float:
@@ -93,10 +97,10 @@ def _job(cfg: DictConfig) -> float:
     console.say(f"\njob {folder.name}: {' '.join(words)}")
     try:
         if steps_in(folder / "checkpoints"):
-            figures = resume(str(folder), [], console)
+            figures = resume(str(folder), [], console, quiet=True)
         else:
             with_name = named(cfg, dict(hydra.runtime.choices))
-            figures = train(complete(with_name), console, folder)
+            figures = train(complete(with_name), console, folder, quiet=True)
     except Exception as error:  # a failing job must not end the others
         reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
         (folder / "status.json").write_text(json.dumps({"status": "failed", "reason": reason}))
@@ -113,7 +117,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 def _table(folder: Path) -> list[str]:
     """Prints and writes what became of each job, and returns the names of those that failed."""
-    rows = []
+    rows, chosen = [], []
     for job in sorted(f for f in folder.iterdir() if (f / "job.json").is_file()):
         status = _read(job / "status.json")
         final: dict[str, Any] = {}
@@ -121,8 +125,10 @@ def _table(folder: Path) -> list[str]:
             final |= line
         kept = [k for k in final if k.startswith("metrics/")] or [k for k in final if k.endswith("/total")]
         words = json.loads((job / "job.json").read_text())
-        state = status.get("status", "missing")
-        rows.append({"job": job.name, **dict(w.split("=", 1) for w in words), "status": state, "step": final.get("step", "")})
+        chosen.append({key: value for key, _, value in (word.partition("=") for word in words)})
+        rows.append(
+            {"job": job.name, **chosen[-1], "status": status.get("status", "missing"), "step": final.get("step", "")}
+        )
         rows[-1] |= {k.removeprefix("metrics/"): final[k] for k in sorted(kept)}
         rows[-1]["reason"] = status.get("reason") or ""
     columns = list(dict.fromkeys(key for row in rows for key in row if key != "reason"))
@@ -130,11 +136,13 @@ def _table(folder: Path) -> list[str]:
         writer = csv.DictWriter(stream, [*columns, "reason"], restval="")
         writer.writeheader()
         writer.writerows(rows)
+    common = {key for key in chosen[0] if all(c.get(key) == chosen[0][key] for c in chosen)} if chosen else set()
+    columns = [c for c in columns if c not in common]  # what no two jobs differ in says nothing here
     shown = [columns, *([_short(row.get(c, "")) for c in columns] for row in rows)]
     widths = [max(len(line[k]) for line in shown) for k in range(len(columns))]
     print()
-    for line in shown:
-        print("  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip())
+    for cells in shown:
+        print("  ".join(f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True)).rstrip())
     failed = [str(row["job"]) for row in rows if row["status"] == "failed"]
     for row in rows:
         if row["status"] == "failed":

@@ -45,12 +45,19 @@ MAY_CHANGE = (
 """What may be set anew when a run goes on."""
 
 
-def train(cfg: DictConfig, console: Console, folder: Path | None = None, state: dict[str, Any] | None = None) -> dict[str, float]:
+def train(
+    cfg: DictConfig,
+    console: Console,
+    folder: Path | None = None,
+    state: dict[str, Any] | None = None,
+    quiet: bool = False,
+) -> dict[str, float]:
     """Runs a complete config; returns the final figures.
 
     Args:
         folder: of the run; by default a new one below outputs_dir.
         state: a checkpoint to go on from.
+        quiet: leave out the closing hints.
 
     Raises:
         UserError: before anything is written.
@@ -71,13 +78,17 @@ def train(cfg: DictConfig, console: Console, folder: Path | None = None, state: 
     players = build_players(cfg, game)
     progress = Progress(**state["progress"]) if state else Progress()
     if progress.step >= cfg.trainer.steps:
-        raise UserError(f"the run is at step {progress.step}, where trainer.steps={cfg.trainer.steps} ends it: set more")
+        raise UserError(
+            f"the run is at step {progress.step}, where trainer.steps={cfg.trainer.steps} ends it: set more"
+        )
     for name, player in players.items() if state else ():
         player.optimizer.load_state_dict(state["optimizers"][name] if state else {})
     if cfg.metrics.best and not metrics:
         raise UserError(f"metrics.best={cfg.metrics.best} cannot be found: metrics.use names no metric")
 
-    place = Place(data_folder(cfg), machine.device, cfg.seed, cfg.trainer.data_budget, cfg.debug.overfit, say=console.say)
+    place = Place(
+        data_folder(cfg), machine.device, cfg.seed, cfg.trainer.data_budget, cfg.debug.overfit, say=console.say
+    )
     batches = source.open(place)
     try:
         shape = list(cfg.data.shape)
@@ -122,14 +133,15 @@ def train(cfg: DictConfig, console: Console, folder: Path | None = None, state: 
             recorder.close()
     finally:
         batches.close()
-    say_what_next(folder, console)
+    if not quiet:
+        say_what_next(folder, console)
     return figures
 
 
-def resume(words: str, overrides: Sequence[str], console: Console, data_dir: str | None = None) -> dict[str, float]:
+def resume(words: str, overrides: Sequence[str], console: Console, quiet: bool = False) -> dict[str, float]:
     """Goes on with a run's folder, or from one of its checkpoint files.
 
-    From a checkpoint that is not the run's last, or that lies alone, it goes on in a new folder, so that nothing is lost.
+    From a checkpoint that is not the run's last, or that lies alone, it goes on in a new folder: nothing is lost.
 
     Raises:
         UserError: there is nothing to go on with, or an override would change what the run is.
@@ -150,7 +162,7 @@ def resume(words: str, overrides: Sequence[str], console: Console, data_dir: str
         home = fork
     console.say(f"going on from step {step:,}")
     try:
-        return train(cfg, console, home, state)
+        return train(cfg, console, home, state, quiet)
     except UserError:
         if not (home / "config.yaml").exists():
             shutil.rmtree(home)
@@ -166,7 +178,9 @@ def change(cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:
     for word in overrides:
         key = word.partition("=")[0].lstrip("+")
         if not any(key == allowed or key.startswith(allowed + ".") for allowed in MAY_CHANGE):
-            raise UserError(f"{key} cannot change when a run goes on (only {', '.join(MAY_CHANGE)}): start a new run instead")
+            raise UserError(
+                f"{key} cannot change when a run goes on (only {', '.join(MAY_CHANGE)}): start a new run instead"
+            )
         if OmegaConf.select(cfg, key, default=word) is word:
             inside = OmegaConf.select(cfg, key.rpartition(".")[0])
             raise UserError(f"{key} is no setting{nearest(key.rpartition('.')[2], [str(k) for k in inside])}")
@@ -231,7 +245,14 @@ def _settings(cfg: DictConfig) -> dict[str, Any]:
 
     chosen = OmegaConf.to_container(cfg, resolve=True, enum_to_str=True)
     assert isinstance(chosen, dict)
-    walk({k: v for k, v in chosen.items() if k in ("seed", "trainer", "optimizer", "model", "loss", "tricks", "dataset")}, "")
+    walk(
+        {
+            k: v
+            for k, v in chosen.items()
+            if k in ("seed", "trainer", "optimizer", "model", "loss", "tricks", "dataset")
+        },
+        "",
+    )
     return found
 
 

@@ -18,7 +18,8 @@ def read_table(path: Path) -> np.ndarray:
     """A table of numbers as float64 (N, D) from .npy, .npz (its first array) or .csv (a header line is skipped).
 
     Raises:
-        UserError: no such file, another kind of file, pickled content, not two axes, too few rows, or a non-finite value.
+        UserError: no such file, another kind of file, pickled content, not two axes, too few rows, or a value that is
+            not finite.
     """
     if not path.is_file():
         raise UserError(f"there is no file {path}: set dataset.path to a .npy, .npz or .csv of (N, D) numbers")
@@ -33,14 +34,18 @@ def read_table(path: Path) -> np.ndarray:
         else:
             raise UserError(f"{path} is neither .npy, .npz nor .csv: save the numbers as one of these")
         table = np.asarray(table, dtype=np.float64)
+    except UserError:
+        raise
     except (ValueError, TypeError, OSError, IndexError) as error:
-        raise error if isinstance(error, UserError) else UserError(f"{path} cannot be read as a table of numbers: {error}")
+        raise UserError(f"{path} cannot be read as a table of numbers: {error}") from error
     if table.ndim == 1:
         table = table[:, None]
     if table.ndim != 2 or len(table) < 2:
         raise UserError(f"{path} has the shape {table.shape}: it must be (N, D) with at least two rows")
     if not np.isfinite(table).all():
-        raise UserError(f"{path} holds values that are not finite, row {int(np.argwhere(~np.isfinite(table))[0][0])} first")
+        raise UserError(
+            f"{path} holds values that are not finite, row {int(np.argwhere(~np.isfinite(table))[0][0])} first"
+        )
     return table
 
 

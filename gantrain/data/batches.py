@@ -32,7 +32,7 @@ class Batches(ABC):
     def draw(self, position: int, n: int) -> dict[str, Tensor]:
         """The n samples from `position` on, on the device: "real" (n, C, H, W) in [-1, 1] or (n, D), "label" (n,)."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027  (most have nothing to let go of)
         """Lets go of threads and files."""
 
 

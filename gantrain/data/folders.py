@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,9 @@ def pictures_below(folder: Path) -> list[Path]:
         raise UserError(f"there is no folder {folder}: set dataset.path to a folder of pictures")
     found = sorted(f for f in folder.rglob("*") if f.suffix.lower() in ENDINGS and f.is_file())
     if not found:
-        raise UserError(f"{folder} holds no pictures ({', '.join(sorted(ENDINGS))}): set dataset.path to a folder that does")
+        raise UserError(
+            f"{folder} holds no pictures ({', '.join(sorted(ENDINGS))}): set dataset.path to a folder that does"
+        )
     return found
 
 
@@ -64,7 +66,11 @@ def open_picture(file: Path, size: int, channels: int, crop: float | None = None
 
 
 def pack_pictures(
-    files: list[Path], folder: Path, read: Callable[[Path], np.ndarray], shape: list[int], say: Callable[[str], None]
+    files: list[Path],
+    folder: Path,
+    read: Callable[[Path], np.ndarray],
+    shape: Sequence[int],
+    say: Callable[[str], None],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Reads pictures with a few threads into a memory map in `folder`; broken ones are named and left out.
 
@@ -74,7 +80,8 @@ def pack_pictures(
     Raises:
         UserError: more than half of the files are broken.
     """
-    kept, broken = [], []
+    kept: list[int] = []
+    broken: list[Path] = []
 
     def attempt(file: Path) -> np.ndarray | Exception:
         try:
@@ -97,7 +104,9 @@ def pack_pictures(
     if broken:
         say(f"data: {len(broken):,} of {len(files):,} pictures are broken and were skipped")
     if len(broken) * 2 > len(files):
-        raise UserError(f"{len(broken):,} of {len(files):,} pictures cannot be read, {broken[0]} first: mend or remove them")
+        raise UserError(
+            f"{len(broken):,} of {len(files):,} pictures cannot be read, {broken[0]} first: mend or remove them"
+        )
     real = whole
     if broken:
         real = np.lib.format.open_memmap(folder / "real.npy", mode="w+", dtype=np.uint8, shape=(len(kept), *shape))

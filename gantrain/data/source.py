@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -44,7 +44,7 @@ class Place:
 class Source(ABC):
     """Real data. `shape` is that of one sample: [C, H, W] for images, [D] for numbers."""
 
-    shape: list[int]
+    shape: Sequence[int]
     classes: int | None = None
 
     @abstractmethod
@@ -96,7 +96,9 @@ class PackedSource(Source):
         budget = free_memory(place.device) // 2 if place.budget is None else place.budget
         if size <= budget:
             return DeviceBatches(fields, place.device, place.seed, self.augment)
-        place.say(f"data: {size / 2**20:,.0f} MiB is over the budget of {budget / 2**20:,.0f} MiB, read ahead from disk")
+        place.say(
+            f"data: {size / 2**20:,.0f} MiB is over the budget of {budget / 2**20:,.0f} MiB, read ahead from disk"
+        )
         return StreamedBatches(fields, place.device, place.seed, self.augment)
 
     def _packed(self, place: Place) -> dict[str, np.ndarray]:

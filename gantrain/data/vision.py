@@ -61,7 +61,7 @@ class Mnist(VisionSource):
     """MNIST: 60,000 handwritten digits, 28x28 grey (LeCun et al. 1998)."""
 
     name = "mnist"
-    shape = [1, 28, 28]
+    shape = (1, 28, 28)
     files = tuple(
         f"MNIST/raw/{part}"
         for split in ("train", "t10k")
@@ -88,7 +88,7 @@ class Cifar10(VisionSource):
     """CIFAR-10: 50,000 colour pictures of ten kinds of things, 32x32 (Krizhevsky 2009)."""
 
     name = "cifar10"
-    shape = [3, 32, 32]
+    shape = (3, 32, 32)
     files = tuple(f"cifar-10-batches-py/{part}" for part in (*(f"data_batch_{k}" for k in range(1, 6)), "test_batch"))
     get = "unpack cifar-10-python.tar.gz so that {data_dir}/cifar-10-batches-py holds data_batch_1 to 5 and test_batch"
 

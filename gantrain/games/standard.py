@@ -72,11 +72,13 @@ class Standard(Game):
             fake = self.generator(batch.latent["noise"])
         for trick in self.each_trick():
             fake = trick.fakes(fake)
-        shown = {"real": self.view(batch.data["real"]), "fake": self.view(fake)}
+        shown: dict[str, Tensor] = {"real": self.view(batch.data["real"]), "fake": self.view(fake)}
         due = {name: penalty for name, penalty in self.loss.penalties.items() if name in _names(batch.phase)}
 
         # a penalty at the very samples that are judged shares their forward, where that is float32
-        shared = set() if torch.is_autocast_enabled(fake.device.type) else {p.at for p in due.values() if p.at}
+        shared: set[str] = (
+            set() if torch.is_autocast_enabled(fake.device.type) else {p.at for p in due.values() if p.at}
+        )
         for name in shared:
             shown[name] = shown[name].detach().requires_grad_(True)
         if self.meet or len(shared) == 1:

@@ -77,7 +77,7 @@ class GradientPenalty(Penalty):
 class R1(Penalty):
     """½‖∇D(x)‖² at the real samples; `weight` is the paper's γ (Mescheder et al. 2018, equation 9)."""
 
-    at = "real"
+    at: Literal["real", "fake"] | None = "real"
 
     def __init__(self, weight: float = 10.0, every: int = 1) -> None:
         super().__init__(weight, every)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, Literal
 
 from torch import Tensor, nn
@@ -61,7 +62,7 @@ class DCGANGenerator(Generator):
             else [nn.Unflatten(1, (noise_dim, 1, 1)), nn.ConvTranspose2d(noise_dim, widths[0], 4, bias=bias)]
         )
         layers = [*first, norm2d(norm, widths[0]), nn.ReLU()]
-        for inside, outside in zip(widths, widths[1:], strict=False):
+        for inside, outside in pairwise(widths):
             layers += [_upsampler(upsample, inside, outside, bias), norm2d(norm, outside), nn.ReLU()]
         layers += [_upsampler(upsample, widths[-1], channels, True), nn.Tanh(), Crop(size, canvas)]
         self.net = nn.Sequential(*layers)
@@ -77,9 +78,9 @@ class DCGANDiscriminator(Discriminator):
     Args:
         shape: [C, H, H], H from 8 to 256; other sizes than powers of two are padded.
         width: channels of the first stage; each later one has twice as many.
-        norm: of every stage but the first; `auto` is layer norm for a loss that forbids samples to meet, else batch norm.
+        norm: of every stage but the first; `auto` is layer norm where a loss forbids samples to meet, else batch norm.
         dropout: probability, after every stage.
-        discriminator: `whole` judges the image down to 4x4 at once; `patch` judges overlapping patches after three stages.
+        discriminator: `whole` judges all of the image; `patch` judges overlapping patches, after three stages.
 
     Raises:
         ValueError: the samples are no images of such a size.

@@ -81,7 +81,9 @@ def find(run: Path, which: str = "last") -> Path:
     if named.is_file():
         return named
     have = ", ".join(str(int(f.stem[5:])) for f in held)
-    raise UserError(f"{run} has no checkpoint {which!r}" + (f": it has the steps {have}" if have else ", nor any other"))
+    raise UserError(
+        f"{run} has no checkpoint {which!r}" + (f": it has the steps {have}" if have else ", nor any other")
+    )
 
 
 def load(file: Path) -> dict[str, Any]:

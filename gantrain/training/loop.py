@@ -13,6 +13,7 @@ from pathlib import Path
 from types import FrameType
 
 import numpy as np
+from torch import Tensor
 
 from gantrain.errors import Stopped
 from gantrain.report.console import Bar, Console
@@ -115,7 +116,9 @@ def train(run: Run) -> dict[str, float]:
                 figures = run.judge()
                 if figures:
                     recorder.numbers(figures, step)
-                    run.console.say(f"step {step:,}  " + "  ".join(f"{k.split('/', 1)[1]} {v:.4g}" for k, v in figures.items()))
+                    run.console.say(
+                        f"step {step:,}  " + "  ".join(f"{k.split('/', 1)[1]} {v:.4g}" for k, v in figures.items())
+                    )
                 best = _is_best(figures, limits, progress)
                 reasons = [trick.should_stop(figures) for trick in game.each_trick()]
                 ended = ended or next((reason for reason in reasons if reason), None)
@@ -177,7 +180,7 @@ def _is_best(figures: Mapping[str, float], limits: Limits, progress: Progress) -
     return True
 
 
-def _histograms(round: Round) -> dict:  # type: ignore[type-arg]
+def _histograms(round: Round) -> dict[str, Tensor]:
     found = {}
     for player in round.players:
         module = getattr(round.game, player, None)
@@ -198,7 +201,7 @@ def _signals() -> Iterator[list[signal.Signals]]:
 
     def note(number: int, _: FrameType | None) -> None:
         caught.append(signal.Signals(number))
-        signal.signal(number, before[number])
+        signal.signal(number, before[signal.Signals(number)])
 
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number in before:

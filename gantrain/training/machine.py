@@ -26,7 +26,7 @@ class Machine:
         """Moves a module here; convolutions in bf16 take the memory format in which they are fast."""
         module.to(self.device)
         if self.dtype != torch.float32:
-            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            module.to(memory_format=torch.channels_last)
 
     def __str__(self) -> str:
         name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else str(self.device)

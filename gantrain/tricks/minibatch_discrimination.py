@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class MinibatchLayer(nn.Module):
     """Features (N, F) to (N, F + num_kernels): o(x_i)_b = Σ_j exp(-‖M_ib - M_jb‖₁) (Salimans et al. 2016, section 3.2).
 
-    M = x·T with T of F x (num_kernels · kernel_dim). The sum runs over the samples of the batch, or of groups of `group_size`
-    samples, so that its size does not follow the batch size.
+    M = x·T with T of F x (num_kernels · kernel_dim). The sum runs over the samples of the batch, or of groups of
+    `group_size` samples, so that its size does not follow the batch size.
     """
 
     samples_meet = True
@@ -69,7 +69,9 @@ class MinibatchDiscrimination(Trick):
         old = names.get(self.layer)
         if not isinstance(old, nn.Linear):
             linear = ", ".join(n for n, m in names.items() if isinstance(m, nn.Linear)) or "none here"
-            raise ValueError(f"minibatch_discrimination stands before a linear layer, which {self.layer!r} is not: {linear}")
+            raise ValueError(
+                f"minibatch_discrimination stands before a linear layer, which {self.layer!r} is not: {linear}"
+            )
         features = old.in_features
         if self.instead is not None:
             features = self._take_out(discriminator, names)
@@ -81,6 +83,8 @@ class MinibatchDiscrimination(Trick):
         block = names.get(self.instead or "")
         inside = next((m for m in block.modules() if isinstance(m, nn.Linear)), None) if block is not None else None
         if inside is None:
-            raise ValueError(f"minibatch_discrimination: the discriminator has no linear block {self.instead!r} to replace")
+            raise ValueError(
+                f"minibatch_discrimination: the discriminator has no linear block {self.instead!r} to replace"
+            )
         discriminator.set_submodule(self.instead or "", nn.Identity())
         return inside.in_features

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from gantrain.tricks.base import Trick
 
@@ -24,6 +25,6 @@ class WeightClipping(Trick):
     @torch.no_grad()
     def after_update(self, player: str, game: Game, samples: int) -> None:
         if player in game.discriminators:
-            parameters = game.parameters_of(player)
+            parameters: list[Tensor] = [*game.parameters_of(player)]
             torch._foreach_clamp_min_(parameters, -self.limit)
             torch._foreach_clamp_max_(parameters, self.limit)
