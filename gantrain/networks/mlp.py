@@ -26,6 +26,14 @@ def _hidden_for_numbers(shape: list[int]) -> list[int]:
     return [32, 32] if shape == [1] else [128, 128, 128]
 
 
+def _initialise(module: nn.Module, std: float | None) -> None:
+    """Weights N(0, std²) and biases 0 in every linear layer; PyTorch's own where std is None."""
+    for layer in module.modules() if std is not None else ():
+        if isinstance(layer, nn.Linear):
+            nn.init.normal_(layer.weight, 0.0, std)
+            nn.init.zeros_(layer.bias)
+
+
 class MLPGenerator(Generator):
     """Noise (N, noise_dim) to samples (N, *shape): tanh at the end for images, linear for numbers.
 
@@ -33,6 +41,7 @@ class MLPGenerator(Generator):
         shape: of one sample, [C, H, W] or [D].
         hidden: widths of the hidden layers.
         activation, norm, dropout: of each hidden layer.
+        init_std: of the initial weights, with biases 0; null for PyTorch's initialisation.
     """
 
     def __init__(
@@ -43,6 +52,7 @@ class MLPGenerator(Generator):
         activation: Activation = "relu",
         norm: Norm = "none",
         dropout: float = 0.0,
+        init_std: float | None = None,
     ) -> None:
         super().__init__()
         blocks, width = stack(noise_dim, hidden, activation, norm, dropout)
@@ -50,6 +60,7 @@ class MLPGenerator(Generator):
         if len(shape) == 3:
             end += [nn.Tanh(), nn.Unflatten(1, shape)]
         self.net = nn.Sequential(*blocks, *end)
+        _initialise(self, init_std)
 
     @classmethod
     def auto(cls, key: str, shape: list[int], per_sample: bool) -> Any:
@@ -76,11 +87,13 @@ class MLPDiscriminator(Discriminator):
         activation: Activation = "leaky_relu",
         norm: Norm = "none",
         dropout: float = 0.0,
+        init_std: float | None = None,
     ) -> None:
         super().__init__()
         blocks, width = stack(math.prod(shape), hidden, activation, norm, dropout)
         self.trunk = nn.Sequential(nn.Flatten(), *blocks)
         self.head = nn.Linear(width, 1)
+        _initialise(self, init_std)
 
     @classmethod
     def auto(cls, key: str, shape: list[int], per_sample: bool) -> Any:

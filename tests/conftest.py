@@ -1,0 +1,75 @@
+"""What tests share: small configs built the way the command builds them, and the real command in a fresh folder."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from omegaconf import DictConfig
+
+from gantrain.building import build
+from gantrain.commands.assembly import build_game, build_players, plain
+from gantrain.config import complete, compose, hydra_at
+from gantrain.data import Place
+from gantrain.training.machine import Machine
+from gantrain.training.round import Round
+
+CPU = torch.device("cpu")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-golden", action="store_true", help="write the golden losses instead of checking them")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Packs go into a folder of this test run."""
+    os.environ["GANTRAIN_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """The folder of real data sets, or the test is skipped."""
+    folder = os.environ.get("GANTRAIN_DATA")
+    if not folder:
+        pytest.skip("GANTRAIN_DATA is not set: it names a folder with MNIST, CIFAR-10 and CelebA")
+    return Path(folder).expanduser()
+
+
+def config(*overrides: str) -> DictConfig:
+    """The complete config for these overrides."""
+    with hydra_at() as extra:
+        return complete(compose([*extra, *overrides]))
+
+
+def round_of(*overrides: str) -> Round:
+    """A round over the real data of these overrides, ready to play."""
+    cfg = config(*overrides)
+    game = build_game(cfg)
+    machine = Machine(CPU)
+    machine.place(game)
+    batches = build(plain(cfg.dataset), "dataset").open(Place(Path("data"), CPU, cfg.seed))
+    players = build_players(cfg, game)
+    trainer = cfg.trainer
+    return Round(game, players, batches, machine, cfg.seed, trainer.steps, trainer.batch_size, trainer.accumulate)
+
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def gantrain(tmp_path: Path) -> Command:
+    """Runs the real command in an empty folder."""
+
+    def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "gantrain", *words]
+        env = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
+        return subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300)
+
+    return run

@@ -1,0 +1,127 @@
+"""The rules of a turn, for every loss, model and trick."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+from conftest import config, round_of
+
+from gantrain.commands.assembly import build_game
+from gantrain.errors import UserError
+from gantrain.games import Batch, Request
+from gantrain.training.round import Progress, Round
+
+LOSSES = ["minimax", "nonsaturating", "lsgan", "wgan", "wgan_gp", "hinge", "r1", "r3"]
+SETTINGS = {
+    "mlp": ["dataset=ring8", "model=mlp"],
+    "dcgan": ["dataset=digits", "model=dcgan", "model.generator.width=4", "model.discriminator.width=4"],
+    "resnet": ["dataset=digits", "model=resnet", "model.generator.width=8", "model.discriminator.width=8"],
+}
+TRICKS = ["ema", "label_smoothing", "spectral_norm", "minibatch_discrimination", "gradient_clipping", "weight_clipping"]
+TRICKS += ["ttur", "n_critic"]
+REFUSED = {("label_smoothing", loss) for loss in ("wgan", "wgan_gp", "hinge", "r3")}
+REFUSED |= {("minibatch_discrimination", loss) for loss in ("wgan_gp", "r1", "r3")}
+
+
+def weights(round: Round, player: str) -> list[torch.Tensor]:
+    return [p.detach().clone() for p in round.players[player].parameters]
+
+
+def check_turns(round: Round) -> None:
+    """Plays two rounds turn by turn: the moving player moves, the other does not, and every loss is finite."""
+    progress = Progress()
+    for progress.step in range(2):
+        for turn in round.game.turns:
+            for number in range(turn.times):
+                before = {name: weights(round, name) for name in round.players}
+                round._turn(turn, progress.step * turn.times + number, progress, observe=True)
+                for name in round.players:
+                    moved = [not torch.equal(a, b) for a, b in zip(before[name], weights(round, name), strict=True)]
+                    assert any(moved) == (name == turn.player), f"{name} in {turn.player}'s turn"
+    for tag, value in round.meter.read().items():
+        assert torch.tensor(value).isfinite(), tag
+
+
+@pytest.mark.parametrize("trick", TRICKS)
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("model", SETTINGS)
+def test_every_loss_with_every_trick(model: str, loss: str, trick: str) -> None:
+    words = [*SETTINGS[model], f"loss={loss}", f"tricks=[{trick}]", "trainer.batch_size=8"]
+    if (trick, loss) in REFUSED:
+        with pytest.raises(UserError, match="needs a loss with targets|samples meet"):
+            build_game(config(*words))
+    else:
+        check_turns(round_of(*words))
+
+
+def test_loss_config_says_how_the_game_goes() -> None:
+    game = build_game(config("loss=wgan_gp"))
+    assert [(t.player, t.times) for t in game.turns] == [("discriminator", 5), ("generator", 1)]
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in game.get_submodule("discriminator").modules())
+    assert any(isinstance(m, torch.nn.BatchNorm2d) for m in game.get_submodule("generator").modules())
+    cfg = config("loss=wgan_gp")
+    assert (cfg.model.discriminator.norm, cfg.optimizer.lr, list(cfg.optimizer.betas)) == ("layer", 1e-4, [0.0, 0.9])
+
+
+def test_penalties_that_share_a_forward_equal_those_that_do_not() -> None:
+    torch.manual_seed(0)
+    game = build_game(config("dataset=ring8", "loss=r3"))
+    batch = Batch({"real": torch.randn(16, 2)}, game.latents(16), torch.zeros(()), phase=("r1", "r2"))
+    terms = game.terms("discriminator", batch)
+    discriminator, fake = game.get_submodule("discriminator"), game.get_submodule("generator")(batch.latent["noise"])
+    for name, penalty in game.loss.penalties.items():
+        alone = penalty.weight * penalty(discriminator, batch.data["real"], fake)
+        torch.testing.assert_close(terms[name], alone)
+
+
+def test_lazy_penalties_are_played_every_kth_turn_and_k_times_as_strong() -> None:
+    words = ["dataset=ring8", "loss=r1"]
+    always, lazy = build_game(config(*words)), build_game(config(*words, "loss.penalties.r1.every=4"))
+    assert [lazy.phase("discriminator", k) for k in range(5)] == [("r1",), (), (), (), ("r1",)]
+    assert lazy.phase("generator", 0) == ()
+    batch = Batch({"real": torch.randn(8, 2)}, always.latents(8), torch.zeros(()), phase=("r1",))
+    once, fourfold = (game.terms("discriminator", batch)["r1"] for game in (always, lazy))
+    torch.testing.assert_close(4 * once, fourfold)
+    skipped = Batch(batch.data, batch.latent, batch.step, phase=())
+    assert "r1" not in lazy.terms("discriminator", skipped)
+
+
+def test_real_and_fake_go_together_only_where_that_changes_nothing() -> None:
+    """With batch norm the logits equal those of separate calls."""
+    for words in (["model.discriminator.norm=batch"], ["model.discriminator.norm=layer"]):
+        torch.manual_seed(0)
+        game = build_game(config(*SETTINGS["dcgan"], *words, "loss=nonsaturating", "tricks=[]"))
+        batch = Batch({"real": torch.randn(6, 1, 16, 16)}, game.latents(6), torch.zeros(()))
+        with torch.no_grad():
+            fake = game.get_submodule("generator")(batch.latent["noise"])
+            apart = [game.get_submodule("discriminator")(x) for x in (batch.data["real"], fake)]
+        game.terms("discriminator", batch)
+        torch.testing.assert_close(game.observed["real"], apart[0], rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(game.observed["fake"], apart[1], rtol=1e-4, atol=1e-5)
+
+
+def test_samples_use_the_average_and_do_not_depend_on_each_other() -> None:
+    game = build_game(config(*SETTINGS["dcgan"], "tricks=[ema]"))
+    noise = torch.randn(4, 100)
+    whole = game.sample(Request(4, {"noise": noise}))["samples"]
+    one = game.sample(Request(1, {"noise": noise[:1]}))["samples"]
+    torch.testing.assert_close(whole[:1], one)
+    with torch.no_grad():
+        for p in game.averages["generator"].parameters():
+            p.zero_()
+    assert game.sample(Request(4, {"noise": noise}))["samples"].abs().max() == 0
+    assert game.get_submodule("generator").training
+
+
+@pytest.mark.parametrize(("model", "loss"), itertools.product(["mlp", "dcgan"], ["nonsaturating", "wgan_gp"]))
+def test_parts_of_a_batch_add_up(model: str, loss: str) -> None:
+    """accumulate=2 sums the gradients of both halves: a loss over the whole batch is their mean."""
+    words = [*SETTINGS[model], f"loss={loss}", "trainer.batch_size=8", "tricks=[]"]
+    round = round_of(*words, "trainer.accumulate=2")
+    progress = Progress()
+    round.play(progress)
+    per_round = round.game.turns[0].times * 8
+    assert progress.position == per_round
+    assert round.meter.read()["loss/discriminator/total"] != 0

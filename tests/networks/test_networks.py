@@ -1,0 +1,119 @@
+"""Shapes, sizes and independence of samples."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from gantrain.networks import (
+    DCGANDiscriminator,
+    DCGANGenerator,
+    MLPDiscriminator,
+    MLPGenerator,
+    Noise,
+    ResNetDiscriminator,
+    ResNetGenerator,
+)
+from gantrain.networks.layers import samples_meet, spectrally_normalise
+
+
+@pytest.mark.parametrize("size", [8, 16, 28, 32, 48, 64, 128])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_dcgan_sizes(size: int, channels: int) -> None:
+    shape = [channels, size, size]
+    images = DCGANGenerator(shape, 10, width=2)(torch.randn(3, 10))
+    assert images.shape == (3, *shape)
+    assert images.abs().max() <= 1
+    assert DCGANDiscriminator(shape, width=2)(images).shape == (3,)
+    assert DCGANDiscriminator(shape, width=2, discriminator="patch")(images).dim() == 2
+
+
+@pytest.mark.parametrize("size", [16, 28, 32, 64, 128])
+def test_resnet_sizes(size: int) -> None:
+    shape = [3, size, size]
+    images = ResNetGenerator(shape, 10, width=16)(torch.randn(2, 10))
+    assert images.shape == (2, *shape)
+    assert ResNetDiscriminator(shape, width=16)(images).shape == (2,)
+
+
+def test_dcgan_is_the_papers() -> None:
+    """At 64x64 with width 128 and a linear stem: 100 to 1024x4x4, then 512, 256, 128 and 3 channels."""
+    generator = DCGANGenerator([3, 64, 64], 100, width=128, stem="linear")
+    widths = [m.out_channels for m in generator.modules() if isinstance(m, nn.ConvTranspose2d)]
+    linear = next(m for m in generator.modules() if isinstance(m, nn.Linear))
+    assert (linear.out_features, widths) == (1024 * 16, [512, 256, 128, 3])
+
+
+@pytest.mark.parametrize("upsample", ["transposed", "nearest", "pixelshuffle"])
+@pytest.mark.parametrize("stem", ["conv", "linear"])
+def test_dcgan_variants(upsample: str, stem: str) -> None:
+    generator = DCGANGenerator([1, 16, 16], 10, width=2, stem=stem, upsample=upsample)  # type: ignore[arg-type]
+    assert generator(torch.randn(2, 10)).shape == (2, 1, 16, 16)
+
+
+@pytest.mark.parametrize("shape", [[1], [2], [1, 8, 8]])
+def test_mlp_shapes(shape: list[int]) -> None:
+    samples = MLPGenerator(shape, 4, [8, 8])(torch.randn(5, 4))
+    assert samples.shape == (5, *shape)
+    assert MLPDiscriminator(shape, [8])(samples).shape == (5,)
+
+
+def test_mlp_is_bounded_on_images_and_free_on_numbers() -> None:
+    noise = torch.randn(64, 4) * 1e4
+    assert MLPGenerator([1, 2, 2], 4, [8])(noise).abs().max() <= 1
+    assert MLPGenerator([2], 4, [8])(noise).abs().max() > 1
+
+
+@pytest.mark.parametrize("norm", ["none", "layer", "batch"])
+def test_samples_meet_only_in_batch_norm(norm: str) -> None:
+    """The flag tells the truth: the gradient of one logit with respect to another sample is zero or not."""
+    torch.manual_seed(0)
+    discriminator = DCGANDiscriminator([1, 16, 16], width=4, norm=norm)  # type: ignore[arg-type]
+    x = torch.randn(3, 1, 16, 16, requires_grad=True)
+    (gradient,) = torch.autograd.grad(discriminator(x)[0], x)
+    others = gradient[1:].abs().max().item()
+    assert samples_meet(discriminator) == (norm == "batch")
+    assert (others > 0) == (norm == "batch")
+
+
+def test_auto_norm_follows_the_loss() -> None:
+    assert DCGANDiscriminator.auto("norm", [1, 16, 16], per_sample=True) == "layer"
+    assert DCGANDiscriminator.auto("norm", [1, 16, 16], per_sample=False) == "batch"
+    with pytest.raises(ValueError, match="no automatic value"):
+        DCGANDiscriminator.auto("width", [1, 16, 16], per_sample=True)
+
+
+def test_images_only() -> None:
+    with pytest.raises(ValueError, match="use model=mlp"):
+        DCGANGenerator([2], 10)
+    with pytest.raises(ValueError, match="image_size"):
+        ResNetGenerator([3, 8, 8], 10)
+
+
+def test_spectral_norm_bounds_every_layer() -> None:
+    torch.manual_seed(0)
+    network = MLPDiscriminator([2], [16, 16])
+    spectrally_normalise(network)
+    spectrally_normalise(network)  # a second time changes nothing
+    for _ in range(50):
+        network(torch.randn(4, 2))
+    for layer in network.modules():
+        if isinstance(layer, nn.Linear):
+            assert torch.linalg.svdvals(layer.weight)[0].item() == pytest.approx(1.0, abs=1e-3)
+    names = [name for name, _ in network.named_modules() if name.endswith("weight.0")]
+    assert len(names) == 3
+
+
+def test_noise() -> None:
+    torch.manual_seed(0)
+    cpu = torch.device("cpu")
+    assert Noise(3).draw(4, cpu).shape == (4, 3)
+    uniform = Noise(2, "uniform").draw(1000, cpu)
+    assert -1 <= uniform.min() < -0.9
+    assert 0.9 < uniform.max() < 1
+    spaced = Noise(1, "stratified", range=8, jitter=0.01).draw(9, cpu).squeeze(1)
+    assert ((spaced - torch.linspace(-8, 8, 9)) >= 0).all()
+    assert ((spaced - torch.linspace(-8, 8, 9)) < 0.01).all()
+    with pytest.raises(ValueError, match="dim=1"):
+        Noise(2, "stratified")

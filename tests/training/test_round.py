@@ -1,0 +1,90 @@
+"""A step is a pure function of the state and the step number."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import round_of
+
+from gantrain.training.round import Progress
+from gantrain.training.schedules import Constant, Cosine, Exponential, Linear
+
+GOLDEN = Path(__file__).parent / "golden_losses.json"
+SETTINGS = {
+    "mlp-ring8-r3": ["dataset=ring8", "trainer.batch_size=32"],
+    "mlp-gaussian1d-nonsaturating": ["dataset=gaussian1d", "loss=nonsaturating", "trainer.batch_size=32"],
+    "dcgan-digits-nonsaturating": [
+        "dataset=digits", "model=dcgan", "loss=nonsaturating", "optimizer=adam", "trainer.batch_size=16",
+        "model.generator.width=8", "model.discriminator.width=8",
+    ],
+    "dcgan-digits-wgan_gp": [
+        "dataset=digits", "model=dcgan", "loss=wgan_gp", "trainer.batch_size=16",
+        "model.generator.width=8", "model.discriminator.width=8",
+    ],
+}  # fmt: skip
+
+
+def losses(words: list[str], steps: int = 5) -> list[dict[str, float]]:
+    round = round_of(*words, "trainer.steps=1000")
+    progress = Progress()
+    found = []
+    for _ in range(steps):
+        round.play(progress)
+        found.append(round.meter.read())
+    return found
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_golden_losses(name: str, request: pytest.FixtureRequest) -> None:
+    """The first losses of fixed recipes stay what they were. A change that is meant to move them comes with new ones:
+    pytest tests/training --write-golden"""
+    golden = json.loads(GOLDEN.read_text()) if GOLDEN.is_file() else {}
+    now = losses(SETTINGS[name])
+    if request.config.getoption("--write-golden"):
+        GOLDEN.write_text(json.dumps({**golden, name: now}, indent=1) + "\n")
+        return
+    for found, wanted in zip(now, golden[name], strict=True):
+        assert found == pytest.approx(wanted, rel=2e-3, abs=2e-4)
+
+
+def test_same_seed_same_bits() -> None:
+    words = SETTINGS["dcgan-digits-nonsaturating"]
+    assert losses(words, 3) == losses(words, 3)
+    assert losses(words, 1) != losses([*words, "seed=1"], 1)
+
+
+def test_a_step_does_not_depend_on_what_was_drawn_between() -> None:
+    first, second = (round_of(*SETTINGS["mlp-ring8-r3"]) for _ in range(2))
+    for round, disturbed in ((first, False), (second, True)):
+        progress = Progress()
+        for _ in range(3):
+            round.play(progress)
+            if disturbed:
+                torch.randn(17)
+    for a, b in zip(first.players["generator"].parameters, second.players["generator"].parameters, strict=True):
+        assert torch.equal(a, b)
+
+
+def test_schedules() -> None:
+    assert Constant()(5, 10) == 1
+    staircase = Exponential(0.95, 150)
+    assert [staircase(k, 1000) for k in (0, 149, 150, 300)] == pytest.approx([1, 1, 0.95, 0.95**2])
+    assert Exponential(0.5, 10, staircase=False)(5, 100) == pytest.approx(0.5**0.5)
+    linear = Linear(0.5)
+    assert [linear(k, 100) for k in (0, 50, 75, 100)] == pytest.approx([1, 1, 0.5, 0])
+    cosine = Cosine(0.1)
+    assert [cosine(k, 100) for k in (0, 50, 100)] == pytest.approx([1, 0.55, 0.1])
+
+
+def test_rates_follow_the_schedule() -> None:
+    round = round_of("dataset=ring8", "loss=nonsaturating", "optimizer/schedule=linear", "trainer.steps=4")
+    rates = []
+    progress = Progress()
+    for _ in range(4):
+        round.play(progress)
+        rates.append(round.players["generator"].rate)
+    assert rates == pytest.approx([2e-4, 2e-4, 2e-4, 1e-4])
+

@@ -1,0 +1,172 @@
+"""Each trick does what it says, and nothing where it is not named."""
+
+from __future__ import annotations
+
+import copy
+import math
+
+import pytest
+import torch
+from conftest import config, round_of
+from torch import nn
+
+from gantrain.building import build
+from gantrain.commands.assembly import build_game
+from gantrain.errors import UserError
+from gantrain.networks.layers import samples_meet
+from gantrain.training.round import Progress
+from gantrain.tricks import EMA, Seen
+from gantrain.tricks.minibatch_discrimination import MinibatchLayer
+
+SMALL = ["dataset=ring8", "loss=nonsaturating", "trainer.batch_size=8"]
+
+
+def test_label_smoothing_changes_the_real_target_only() -> None:
+    game = build_game(config(*SMALL, "tricks=[label_smoothing]"))
+    logits = torch.zeros(2)
+    seen = game.seen("discriminator", Seen(real=logits, fake=logits))
+    assert (seen.real_target, seen.fake_target) == (0.9, None)
+    assert game.seen("generator", Seen(fake=logits)).real_target is None
+
+
+def test_label_smoothing_in_the_loss() -> None:
+    """With logits 0 the loss is log 4 whatever the target; with a bias b it is 2·softplus(b) - target·b."""
+    cfg = config(*SMALL, "tricks=[label_smoothing]")
+    game = build_game(cfg)
+    nn.init.zeros_(game.get_submodule("discriminator.head").weight)  # type: ignore[arg-type]
+    nn.init.constant_(game.get_submodule("discriminator.head").bias, 1.5)  # type: ignore[arg-type]
+    from gantrain.games import Batch
+
+    batch = Batch({"real": torch.randn(4, 2)}, game.latents(4), torch.zeros(()))
+    term = game.terms("discriminator", batch)["adversarial"].item()
+    assert term == pytest.approx(2 * math.log(1 + math.exp(1.5)) - 0.9 * 1.5)
+
+
+def test_spectral_norm_covers_every_layer() -> None:
+    game = build_game(config("dataset=digits", "tricks=[spectral_norm]"))
+    x = torch.randn(4, 1, 16, 16)
+    discriminator = game.get_submodule("discriminator")
+    for _ in range(60):
+        discriminator(x)
+    for layer in discriminator.modules():
+        if isinstance(layer, (nn.Conv2d, nn.Linear)):
+            assert torch.linalg.svdvals(layer.weight.flatten(1))[0].item() == pytest.approx(1.0, abs=0.02)
+    assert not any(hasattr(m, "parametrizations") for m in game.get_submodule("generator").modules())
+    both = build_game(config("dataset=digits", "tricks=[spectral_norm]", "tricks.spectral_norm.generator=true"))
+    assert any(hasattr(m, "parametrizations") for m in both.get_submodule("generator").modules())
+
+
+def test_minibatch_layer_is_the_papers_sum() -> None:
+    torch.manual_seed(0)
+    layer = MinibatchLayer(3, num_kernels=2, kernel_dim=4, group_size=None)
+    x = torch.randn(5, 3)
+    m = (x @ layer.kernels.weight.T).view(5, 2, 4)
+    out = layer(x)
+    torch.testing.assert_close(out[:, :3], x)
+    for i in range(5):
+        for b in range(2):
+            wanted = sum(math.exp(-(m[i, b] - m[j, b]).abs().sum().item()) for j in range(5))
+            assert out[i, 3 + b].item() == pytest.approx(wanted, rel=1e-5)
+
+
+def test_minibatch_groups_do_not_see_each_other() -> None:
+    layer = MinibatchLayer(3, 2, 4, group_size=2)
+    x = torch.randn(4, 3)
+    torch.testing.assert_close(layer(x)[:2], layer(x[:2]))
+    with pytest.raises(ValueError, match="whole groups"):
+        layer(torch.randn(3, 3))
+
+
+def test_minibatch_discrimination_stands_before_the_last_layer_or_instead_of_one() -> None:
+    game = build_game(config(*SMALL, "tricks=[minibatch_discrimination]"))
+    assert samples_meet(game.get_submodule("discriminator"))
+    assert game.get_submodule("discriminator.head.1").in_features == 128 + 5
+    tutorial = build_game(config("experiment=gaussian1d_minibatch"))
+    kinds = [type(m).__name__ for m in tutorial.get_submodule("discriminator").modules() if not list(m.children())]
+    assert kinds == ["Flatten", "Linear", "Tanh", "Linear", "Tanh", "Identity", "Linear", "Linear"]
+
+
+def test_gradient_clipping_bounds_the_norm() -> None:
+    free = round_of(*SMALL, "tricks=[]")
+    clipped = round_of(*SMALL, "tricks=[gradient_clipping]", "tricks.gradient_clipping.max_norm=0.01")
+    for round in (free, clipped):
+        round.play(Progress())
+    norms = [
+        nn.utils.get_total_norm([p.grad for p in r.players["discriminator"].parameters if p.grad is not None]).item()
+        for r in (free, clipped)
+    ]
+    assert norms[0] > 0.02
+    assert norms[1] == pytest.approx(0.01, rel=1e-3)
+
+
+def test_weight_clipping_of_wgan() -> None:
+    round = round_of("dataset=ring8", "loss=wgan", "trainer.batch_size=8")
+    round.play(Progress())
+    weights = torch.cat([p.flatten() for p in round.game.get_submodule("discriminator").parameters()])
+    assert weights.abs().max().item() <= 0.01 + 1e-8
+    assert round.game.get_submodule("generator").net[0][0].weight.abs().max() > 0.01  # type: ignore[index,union-attr]
+
+
+def test_ema_follows_its_half_life() -> None:
+    """After `half_life` images of a constant new value, half of the way is gone."""
+    game = build_game(config(*SMALL, "tricks=[]"))
+    game.averages["generator"] = copy.deepcopy(game.get_submodule("generator"))
+    ema = EMA(half_life=0.08, ramp_up=None)
+    start = [p.clone() for p in game.averages["generator"].parameters()]
+    with torch.no_grad():
+        for p in game.get_submodule("generator").parameters():
+            p.add_(1.0)
+    for _ in range(10):
+        ema.after_update("generator", game, samples=8)
+    for average, before in zip(game.averages["generator"].parameters(), start, strict=True):
+        torch.testing.assert_close(average, before + 0.5)
+
+
+def test_ema_carries_buffers() -> None:
+    round = round_of("dataset=digits", "tricks=[ema]", "model.generator.width=4", "model.discriminator.width=4")
+    before = round.game.averages["generator"].net[2].running_mean.clone()  # type: ignore[index,union-attr,operator]
+    round.play(Progress())
+    now = round.game.averages["generator"].net[2]  # type: ignore[index,union-attr]
+    assert not torch.equal(before, now.running_mean)  # type: ignore[union-attr,arg-type]
+    assert now.num_batches_tracked > 0  # type: ignore[union-attr,operator]
+
+
+def test_ema_does_not_change_training() -> None:
+    rounds = [round_of(*SMALL, f"tricks={names}") for names in ("[]", "[ema]")]
+    for round in rounds:
+        progress = Progress()
+        for _ in range(3):
+            round.play(progress)
+    for without, with_ema in zip(*(r.players["generator"].parameters for r in rounds), strict=True):
+        assert torch.equal(without, with_ema)
+
+
+def test_tricks_that_only_set_options() -> None:
+    cfg = config("tricks=[ttur,n_critic]")
+    assert (cfg.optimizer.generator.lr, cfg.optimizer.discriminator.lr, cfg.loss.n_critic) == (1e-4, 4e-4, 2)
+    assert not cfg.tricks
+    assert config("tricks=[n_critic]", "loss.n_critic=3").loss.n_critic == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["loss=hinge", "tricks=[label_smoothing]"], "needs a loss with targets"),
+        (["loss=wgan_gp", "tricks=[minibatch_discrimination]"], "samples meet"),
+        (["dataset=digits", "model=dcgan", "model.discriminator.discriminator=patch", "loss=lsgan",
+          "tricks=[minibatch_discrimination]"], "linear layer"),
+    ],
+)  # fmt: skip
+def test_what_does_not_apply_is_refused(words: list[str], sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
+        build_game(config("dataset=digits", *words))
+
+
+def test_settings_are_checked() -> None:
+    for node in (
+        {"_target_": "gantrain.tricks.EMA", "half_life": 0.0},
+        {"_target_": "gantrain.tricks.GradientClipping", "max_norm": -1.0},
+        {"_target_": "gantrain.tricks.WeightClipping", "limit": 0.0},
+    ):
+        with pytest.raises(UserError, match="positive"):
+            build(node, "trick")
