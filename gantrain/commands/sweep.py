@@ -74,7 +74,7 @@ def _new_folder(overrides: Sequence[str], config_name: str) -> Path:
     swept = [o.key_or_group for o in parsed if o.is_sweep_override()]
     kept = [o.input_line or "" for o in parsed if not o.is_sweep_override()]
     cfg = compose(kept, config_name)
-    words = [
+    words = [] if "experiment" in swept else [
         part
         for group, part in zip(("dataset", "model", "loss"), cfg.name.split("-"), strict=False)
         if group not in swept
