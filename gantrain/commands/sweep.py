@@ -74,11 +74,15 @@ def _new_folder(overrides: Sequence[str], config_name: str) -> Path:
     swept = [o.key_or_group for o in parsed if o.is_sweep_override()]
     kept = [o.input_line or "" for o in parsed if not o.is_sweep_override()]
     cfg = compose(kept, config_name)
-    words = [] if "experiment" in swept else [
-        part
-        for group, part in zip(("dataset", "model", "loss"), cfg.name.split("-"), strict=False)
-        if group not in swept
-    ]
+    words = (
+        []
+        if "experiment" in swept
+        else [
+            part
+            for group, part in zip(("dataset", "model", "loss"), cfg.name.split("-"), strict=False)
+            if group not in swept
+        ]
+    )
     name = cfg.name if any(o.key_or_group == "name" for o in parsed) else "-".join([*words, "by", *swept])
     name = name.replace("/", ".").removeprefix("-")
     return Path(cfg.outputs_dir).expanduser() / "sweeps" / name / time.strftime("%Y-%m-%d_%H-%M-%S")

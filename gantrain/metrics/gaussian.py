@@ -95,7 +95,7 @@ class JSDivergence(DensityMetric):
 
     def __call__(self, evaluation: Evaluation) -> dict[str, float]:
         x, p, q = self.densities(evaluation)
-        m = (p + q) / 2
+        m = np.maximum((p + q) / 2, 1e-300)  # half of the least number there is would be 0
         return {"js": trapezoid((rel_entr(p, m) + rel_entr(q, m)) / 2, x)}
 
 

@@ -50,7 +50,7 @@ def check_turns(round: Round) -> None:
 def test_every_loss_with_every_trick(model: str, loss: str, trick: str) -> None:
     words = [*SETTINGS[model], f"loss={loss}", f"tricks=[{trick}]", "trainer.batch_size=8"]
     if (trick, loss) in REFUSED:
-        with pytest.raises(UserError, match="needs a loss with targets|samples meet"):
+        with pytest.raises(UserError, match=r"needs a loss with targets|samples meet"):
             build_game(config(*words))
     else:
         check_turns(round_of(*words))

@@ -87,4 +87,3 @@ def test_rates_follow_the_schedule() -> None:
         round.play(progress)
         rates.append(round.players["generator"].rate)
     assert rates == pytest.approx([2e-4, 2e-4, 2e-4, 1e-4])
-
