@@ -68,6 +68,8 @@ class MLPGenerator(Generator):
             return [256, 512] if len(shape) == 3 else _hidden_for_numbers(shape)
         if key == "activation":
             return "silu" if shape == [1] else "relu"
+        if key == "norm":
+            return "batch" if len(shape) == 3 else "none"
         return super().auto(key, shape, per_sample)
 
     def forward(self, noise: Tensor) -> Tensor:
