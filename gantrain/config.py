@@ -53,7 +53,7 @@ class Trainer:
     data_budget: int | None = None
     """Bytes of data that may lie on the device; null for half of its free memory. Larger sets are read ahead."""
     threads: int | None = None
-    """Threads of the CPU; null leaves PyTorch's choice."""
+    """Threads of the CPU; null is one without convolutions, else PyTorch's choice."""
 
 
 @dataclass

@@ -35,7 +35,7 @@ from gantrain.report.summary import summarise
 from gantrain.training import loop
 from gantrain.training.checkpoints import Checkpoints, find, load, load_game, steps_in
 from gantrain.training.loop import Every, Limits, Run
-from gantrain.training.machine import choose_machine
+from gantrain.training.machine import choose_machine, set_threads
 from gantrain.training.round import Progress, Round
 
 MAY_CHANGE = (
@@ -64,11 +64,10 @@ def train(
         Stopped: by a signal, after saving.
         Exception: what failed while running; status.json says it too.
     """
-    if cfg.trainer.threads is not None:
-        torch.set_num_threads(cfg.trainer.threads)
     source = build(plain(cfg.dataset), "dataset")
     game = build_game(cfg)
     metrics = build_metrics(cfg, source)
+    set_threads(cfg.trainer.threads, game)
     machine = choose_machine(cfg.trainer.device, cfg.trainer.precision.value, game)
     if cfg.init_from and state is None:
         load_game(game, load(find(Path(cfg.init_from).expanduser())), f"init_from={cfg.init_from}")

@@ -28,8 +28,8 @@ def _hidden_for_numbers(shape: list[int]) -> list[int]:
 
 def _initialise(module: nn.Module, std: float | None) -> None:
     """Weights N(0, std²) and biases 0 in every linear layer; PyTorch's own where std is None."""
-    for layer in module.modules() if std is not None else ():
-        if isinstance(layer, nn.Linear):
+    for layer in module.modules():
+        if std is not None and isinstance(layer, nn.Linear):
             nn.init.normal_(layer.weight, 0.0, std)
             nn.init.zeros_(layer.bias)
 

@@ -30,7 +30,8 @@ class Machine:
 
     def __str__(self) -> str:
         name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else str(self.device)
-        threads = f", {torch.get_num_threads()} threads" if self.device.type == "cpu" else ""
+        count = torch.get_num_threads()
+        threads = f", {count} thread{'s' * (count > 1)}" if self.device.type == "cpu" else ""
         return f"{name}, {'bf16' if self.dtype == torch.bfloat16 else 'fp32'}{threads}"
 
 
@@ -60,6 +61,19 @@ def _bf16_is_fast(device: torch.device) -> bool:
     return False
 
 
+def is_convolutional(module: nn.Module) -> bool:
+    return any(isinstance(m, (nn.Conv2d, nn.ConvTranspose2d)) for m in module.modules())
+
+
+def set_threads(threads: int | None, module: nn.Module) -> None:
+    """Threads of the CPU. Without convolutions one is enough: small layers gain little from more, and where the machine
+    is busy, threads that wait for each other at every layer make a run many times slower."""
+    if threads is not None:
+        torch.set_num_threads(threads)
+    elif not is_convolutional(module):
+        torch.set_num_threads(1)
+
+
 def choose_machine(device_word: str, precision: str, game: nn.Module) -> Machine:
     """The machine for a game. bf16 by itself only for convolutions, on CUDA from Ampere on and CPUs with bf16 units.
 
@@ -67,6 +81,5 @@ def choose_machine(device_word: str, precision: str, game: nn.Module) -> Machine
         UserError: the device is not here.
     """
     device = choose_device(device_word)
-    convolutional = any(isinstance(m, (nn.Conv2d, nn.ConvTranspose2d)) for m in game.modules())
-    bf16 = precision == "bf16" or (precision == "auto" and convolutional and _bf16_is_fast(device))
+    bf16 = precision == "bf16" or (precision == "auto" and is_convolutional(game) and _bf16_is_fast(device))
     return Machine(device, torch.bfloat16 if bf16 else torch.float32)

@@ -57,11 +57,11 @@ def test_every_loss_with_every_trick(model: str, loss: str, trick: str) -> None:
 
 
 def test_loss_config_says_how_the_game_goes() -> None:
-    game = build_game(config("loss=wgan_gp"))
+    game = build_game(config("model=dcgan", "loss=wgan_gp"))
     assert [(t.player, t.times) for t in game.turns] == [("discriminator", 5), ("generator", 1)]
     assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in game.get_submodule("discriminator").modules())
     assert any(isinstance(m, torch.nn.BatchNorm2d) for m in game.get_submodule("generator").modules())
-    cfg = config("loss=wgan_gp")
+    cfg = config("model=dcgan", "loss=wgan_gp")
     assert (cfg.model.discriminator.norm, cfg.optimizer.lr, list(cfg.optimizer.betas)) == ("layer", 1e-4, [0.0, 0.9])
 
 

@@ -43,7 +43,7 @@ def test_label_smoothing_in_the_loss() -> None:
 
 
 def test_spectral_norm_covers_every_layer() -> None:
-    game = build_game(config("dataset=digits", "tricks=[spectral_norm]"))
+    game = build_game(config("model=dcgan", "tricks=[spectral_norm]"))
     x = torch.randn(4, 1, 16, 16)
     discriminator = game.get_submodule("discriminator")
     for _ in range(60):
@@ -52,7 +52,7 @@ def test_spectral_norm_covers_every_layer() -> None:
         if isinstance(layer, (nn.Conv2d, nn.Linear)):
             assert torch.linalg.svdvals(layer.weight.flatten(1))[0].item() == pytest.approx(1.0, abs=0.02)
     assert not any(hasattr(m, "parametrizations") for m in game.get_submodule("generator").modules())
-    both = build_game(config("dataset=digits", "tricks=[spectral_norm]", "tricks.spectral_norm.generator=true"))
+    both = build_game(config("model=dcgan", "tricks=[spectral_norm]", "tricks.spectral_norm.generator=true"))
     assert any(hasattr(m, "parametrizations") for m in both.get_submodule("generator").modules())
 
 
@@ -123,7 +123,7 @@ def test_ema_follows_its_half_life() -> None:
 
 
 def test_ema_carries_buffers() -> None:
-    round = round_of("dataset=digits", "tricks=[ema]", "model.generator.width=4", "model.discriminator.width=4")
+    round = round_of("model=dcgan", "tricks=[ema]", "model.generator.width=4", "model.discriminator.width=4")
     before = round.game.averages["generator"].net[2].running_mean.clone()  # type: ignore[index,union-attr,operator]
     round.play(Progress())
     now = round.game.averages["generator"].net[2]  # type: ignore[index,union-attr]
