@@ -15,7 +15,7 @@ from typing import Any
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import HydraException, MissingConfigException
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
@@ -174,6 +174,8 @@ def named(cfg: DictConfig, choices: Mapping[str, Any]) -> DictConfig:
 def explain(error: Exception, overrides: Sequence[str], config_name: str = "train") -> str:
     """One sentence for what Hydra or OmegaConf has to say about the user's words."""
     text = str(error)
+    if isinstance(error, OverrideParseException):
+        return f"{error.override} cannot be read as group=option or key=value: quote values that hold signs, key='…'"
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, option = str(error.missing_cfg_file).rpartition("/")
         options = sorted({*(error.options or []), *(file.stem for file in (CONFIGS / group).glob("*.yaml"))})

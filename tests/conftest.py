@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -58,6 +59,11 @@ def round_of(*overrides: str) -> Round:
     players = build_players(cfg, game)
     trainer = cfg.trainer
     return Round(game, players, batches, machine, cfg.seed, trainer.steps, trainer.batch_size, trainer.accumulate)
+
+
+def lines_of(file: Path) -> list[dict[str, float]]:
+    """The lines of a metrics.jsonl."""
+    return [json.loads(line) for line in file.read_text().splitlines()]
 
 
 Command = Callable[..., subprocess.CompletedProcess[str]]

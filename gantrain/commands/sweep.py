@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import math
+import shutil
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from gantrain.commands.train import resume, train
 from gantrain.config import complete, compose, explain, hydra_at, named
-from gantrain.errors import UserError
+from gantrain.errors import Stopped, UserError
 from gantrain.report.console import Console
 from gantrain.report.recorder import read_lines
 from gantrain.training.checkpoints import steps_in
@@ -53,17 +55,27 @@ def sweep(overrides: Sequence[str], config_dir: str | None, config_name: str, fo
         try:
             hydra.multirun(config_name, job, [*extra, *overrides, *places, *quiet])
         except (HydraException, OmegaConfBaseException) as error:
+            _remove_unless_begun(folder)
             raise UserError(explain(error, [*extra, *overrides], config_name)) from error
-        finally:
-            if folder.is_dir():
-                failed = _table(folder)
-    return 1 if failed else 0
+        except Stopped:
+            _table(folder)
+            raise
+    return 1 if _table(folder) else 0
 
 
 def finish(folder: Path) -> int:
     """Goes on with a sweep: finished jobs stay, stopped ones go on, missing and failed ones start."""
     plan = json.loads((folder / PLAN).read_text())
     return sweep(plan["overrides"], plan["config_dir"], plan["config_name"], folder)
+
+
+def _remove_unless_begun(folder: Path) -> None:
+    """Takes back what Hydra wrote before it found that a job has no config."""
+    if folder.is_dir() and not (folder / PLAN).exists():
+        shutil.rmtree(folder)
+        for parent in (folder.parent, folder.parent.parent, folder.parent.parent.parent):
+            with suppress(OSError):  # others have runs in there
+                parent.rmdir()
 
 
 def _new_folder(overrides: Sequence[str], config_name: str) -> Path:

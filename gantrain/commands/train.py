@@ -259,7 +259,7 @@ def _dry(round: Round, shape: list[int], console: Console) -> dict[str, float]:
     """The model's summary and one step."""
     game = round.game
     for player in game.generators:
-        console.say(f"\n{player}\n" + summarise(game.get_submodule(player), lambda: game.sample(Request(2))))
+        console.say(f"\n{player}\n" + summarise(game.finished(player), lambda: game.sample(Request(2))))
     samples = next(iter(game.sample(Request(2)).values()))
     for player in game.discriminators:
         module = game.get_submodule(player)

@@ -20,7 +20,7 @@ def to_pixels(samples: np.ndarray) -> np.ndarray:
     return scaled.astype(np.uint8).transpose(0, 2, 3, 1)
 
 
-def grid(samples: np.ndarray, columns: int | None = None, least: int = 320) -> np.ndarray:
+def grid(samples: np.ndarray, columns: int | None = None, least: int = 512) -> np.ndarray:
     """Images (N, C, H, W) in [-1, 1] to one picture (height, width, C or 3) with a thin gap between them.
 
     Small images are enlarged, pixel by pixel, so that the picture has at least `least` pixels across.
@@ -110,10 +110,11 @@ def _plane(axes, samples: np.ndarray, real: np.ndarray, judge: Judge | None, lab
     if judge is not None and samples.shape[1] == 2:
         u, v = np.meshgrid(np.linspace(low[0], high[0], 120), np.linspace(low[1], high[1], 120))
         verdict = judge(np.stack([u.ravel(), v.ravel()], 1)).reshape(u.shape)
-        filled = axes.contourf(u, v, verdict, 20, cmap="Greys", alpha=0.5)
-        axes.figure.colorbar(filled, ax=axes, label=label, shrink=0.8)
-    axes.scatter(x, y, s=6, color=REAL, alpha=0.35, lw=0, label="real")
-    axes.scatter(shown[:, 0], shown[:, 1], s=6, color=FAKE, alpha=0.6, lw=0, label="generated")
+        extent = (low[0], high[0], low[1], high[1])
+        shade = axes.imshow(verdict, cmap="Greys", alpha=0.45, origin="lower", extent=extent, interpolation="bilinear")
+        axes.figure.colorbar(shade, ax=axes, label=label, shrink=0.8)
+    axes.scatter(x, y, s=10, color=REAL, alpha=0.35, lw=0, label="real")
+    axes.scatter(shown[:, 0], shown[:, 1], s=10, color=FAKE, alpha=0.6, lw=0, label="generated")
     axes.set_xlim(low[0], high[0])
     axes.set_ylim(low[1], high[1])
     axes.set_aspect("equal")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import Command
+from conftest import Command, lines_of
 from omegaconf import OmegaConf
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -28,7 +29,7 @@ def only_run(folder: Path) -> Path:
 
 
 def lines(run: Path) -> list[dict[str, float]]:
-    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return lines_of(run / "metrics.jsonl")
 
 
 def state(file: Path) -> dict[str, object]:
@@ -93,7 +94,7 @@ def test_printed_config_is_the_truth(gantrain: Command) -> None:
     ids=["mlp", "dcgan", "streamed"],
 )
 def test_interrupted_and_resumed_equals_straight(gantrain: Command, tmp_path: Path, words: list[str]) -> None:
-    """100 steps straight equal 100 interrupted at 60 and resumed, bit for bit: weights, optimizers, numbers, pictures."""
+    """100 steps straight equal 100 interrupted at 60 and resumed, bit for bit: weights, numbers, pictures."""
     common = [
         *words,
         "trainer.batch_size=8",
@@ -240,7 +241,7 @@ def test_a_sweep_runs_all_and_names_what_failed(gantrain: Command, tmp_path: Pat
     assert "failed: 002" in done.stdout
     again = gantrain(f"run={sweep}")
     assert again.returncode == 1
-    assert again.stdout.count("\njob 00") == 2, "finished jobs are not run again"
+    assert len(re.findall(r"^job 00\d:", again.stdout, re.MULTILINE)) == 2, "finished jobs are not run again"
 
 
 def test_a_sweep_that_cannot_start_writes_nothing(gantrain: Command, tmp_path: Path) -> None:
@@ -299,7 +300,7 @@ def test_minutes_end_a_run(gantrain: Command, tmp_path: Path) -> None:
 
 
 def test_a_loss_that_is_no_number_fails_and_keeps_the_last_good_checkpoint(gantrain: Command, tmp_path: Path) -> None:
-    words = ["loss=wgan", "optimizer=sgd", "optimizer.lr=1e30", "loss.tricks.weight_clipping.limit=1e30"]
+    words = ["loss=wgan", "optimizer=sgd", "optimizer.lr=10", "loss.tricks.weight_clipping.limit=1e30"]
     done = gantrain("dataset=ring8", *words, "trainer.steps=200", "checkpoint.every=1", "log.every=1")
     assert done.returncode == 1
     assert "is not finite" in done.stderr
