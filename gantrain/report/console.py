@@ -55,7 +55,7 @@ class Bar:
         self._every, self._next = every, 2.0
         self._text = ""
         self._bar = (
-            tqdm(total=steps, initial=start, unit="step", dynamic_ncols=True, leave=True, file=sys.stdout)
+            tqdm(total=steps, initial=start, unit=" steps", dynamic_ncols=True, leave=True, file=sys.stdout)
             if sys.stdout.isatty()
             else None
         )

@@ -1,0 +1,51 @@
+"""What only a GPU can show. Run with pytest -m gpu."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import config
+
+from gantrain.building import build
+from gantrain.commands.assembly import build_game, build_players, plain
+from gantrain.data import Place
+from gantrain.training.machine import choose_machine
+from gantrain.training.round import Progress, Round
+
+pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")]
+
+
+def losses(*words: str) -> list[dict[str, float]]:
+    cfg = config(*words, "trainer.device=cuda")
+    game = build_game(cfg)
+    machine = choose_machine("cuda", cfg.trainer.precision.value, game)
+    machine.place(game)
+    place = Place(Path("data"), machine.device, cfg.seed, cfg.trainer.data_budget)
+    batches = build(plain(cfg.dataset), "dataset").open(place)
+    round = Round(game, build_players(cfg, game), batches, machine, cfg.seed, 1000, 32)
+    progress, found = Progress(), []
+    for _ in range(4):
+        round.play(progress, observe=True)
+        found.append(round.meter.read())
+    batches.close()
+    return found
+
+
+@pytest.mark.parametrize("loss", ["nonsaturating", "wgan_gp", "r1", "r3"])
+@pytest.mark.parametrize("model", ["mlp", "dcgan", "resnet"])
+def test_bf16_stays_near_fp32(model: str, loss: str) -> None:
+    """Penalties are float32 in both; the first losses agree to what bf16 can hold."""
+    words = ["dataset=digits", f"model={model}", f"loss={loss}"]
+    exact, rough = (losses(*words, f"trainer.precision={p}")[0] for p in ("fp32", "bf16"))
+    for tag in exact:
+        if tag.startswith("loss/"):
+            assert rough[tag] == pytest.approx(exact[tag], rel=0.1, abs=0.05), tag
+
+
+def test_data_read_ahead_into_pinned_memory_changes_nothing() -> None:
+    words = ["dataset=digits", "model=mlp", "trainer.precision=fp32"]
+    whole, ahead = losses(*words), losses(*words, "trainer.data_budget=1000")
+    for a, b in zip(whole, ahead, strict=True):
+        assert a == pytest.approx(b, rel=1e-4, abs=1e-5)
