@@ -189,7 +189,9 @@ def _train(flags: argparse.Namespace, overrides: list[str]) -> int:
             resume(str(folder), others, console)
             return 0
         with hydra_at(flags.config_dir) as extra:
-            cfg = complete(compose([*extra, *overrides], name))
+            cfg = compose([*extra, *overrides], name)
+            console.say(f"gantrain: {cfg.name}")  # at once: what follows waits for torch to load
+            cfg = complete(cfg)
         from gantrain.commands.train import train
 
         train(cfg, console)

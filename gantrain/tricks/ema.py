@@ -17,7 +17,7 @@ class EMA(Trick):
     """Samples and evaluations use an exponential moving average of each generator (Karras et al. 2017).
 
     Args:
-        half_life: in thousands of images seen (Karras et al. 2019).
+        half_life: in images seen (Karras et al. 2019).
         ramp_up: the half-life is at most this share of the images seen so far, so that the average soon forgets the
             start (Karras et al. 2020); null for none.
 
@@ -29,7 +29,7 @@ class EMA(Trick):
 
     images: Tensor
 
-    def __init__(self, half_life: float = 50.0, ramp_up: float | None = 0.05) -> None:
+    def __init__(self, half_life: float = 50_000, ramp_up: float | None = 0.05) -> None:
         super().__init__()
         if half_life <= 0 or (ramp_up is not None and ramp_up <= 0):
             raise ValueError(f"half_life and ramp_up must be positive, got {half_life} and {ramp_up}")
@@ -44,7 +44,7 @@ class EMA(Trick):
         if player not in game.averages:
             return
         self.images += samples
-        half_life = torch.full_like(self.images, self.half_life * 1000)
+        half_life = torch.full_like(self.images, self.half_life)
         if self.ramp_up is not None:
             half_life = torch.minimum(half_life, self.images * self.ramp_up)
         weight = (1 - torch.exp2(-samples / half_life)).float()  # of the newest parameters

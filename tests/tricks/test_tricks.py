@@ -111,7 +111,7 @@ def test_ema_follows_its_half_life() -> None:
     """After `half_life` images of a constant new value, half of the way is gone."""
     game = build_game(config(*SMALL, "tricks=[]"))
     game.averages["generator"] = copy.deepcopy(game.get_submodule("generator"))
-    ema = EMA(half_life=0.08, ramp_up=None)
+    ema = EMA(half_life=80, ramp_up=None)
     start = [p.clone() for p in game.averages["generator"].parameters()]
     with torch.no_grad():
         for p in game.get_submodule("generator").parameters():
