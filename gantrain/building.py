@@ -46,6 +46,8 @@ def locate(target: Any, path: str) -> Any:
     if package in trusted() and "" not in sys.path and os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())  # a console script does not look into the current folder by itself
     module_name, _, name = target.rpartition(".")
+    if not module_name:
+        raise UserError(f"{path}._target_={target} names no class: write package.Class")
     try:
         module = importlib.import_module(module_name)
     except ImportError as error:
@@ -53,7 +55,8 @@ def locate(target: Any, path: str) -> Any:
     found = getattr(module, name, None)
     if found is None:
         raise UserError(f"{path}._target_={target} does not exist{nearest(name, dir(module))}")
-    if not inspect.isclass(found) or (own and found.__module__.partition(".")[0] != "gantrain"):
+    home = getattr(found, "__module__", "").partition(".")[0]  # where it was made, not where it was imported
+    if not inspect.isclass(found) or home not in ("gantrain", "torch", *trusted()) or (own and home != "gantrain"):
         raise UserError(f"{path}._target_={target} is no class that a config may build")
     return found
 

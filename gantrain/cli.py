@@ -121,9 +121,9 @@ def _value_of(key: str, overrides: Sequence[str]) -> tuple[str | None, list[str]
     if not found:
         return None, list(overrides)
     value = found[-1].partition("=")[2]
-    if len(value) > 1 and value[0] in "'\"" and value[-1] == value[0]:
-        quote = value[0]
-        value = re.sub(rf"(\\+)(?={quote}|$)", lambda m: m.group(1)[: len(m.group(1)) // 2], value[1:-1])
+    from gantrain.config import unquote
+
+    value = unquote(value)
     return (None if value == "null" else value), [w for w in overrides if w not in found]
 
 
@@ -169,6 +169,8 @@ def _train(flags: argparse.Namespace, overrides: list[str]) -> int:
     from gantrain.config import complete, compose, hydra_at
 
     name = flags.config_name or "train"
+    if flags.multirun and run:
+        raise UserError("a run goes on by itself: leave out --multirun, or leave out run=")
     if flags.multirun:
         from gantrain.commands.sweep import sweep
 

@@ -7,8 +7,6 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -21,105 +19,19 @@ from omegaconf.errors import OmegaConfBaseException
 
 from gantrain.errors import UserError
 from gantrain.help import CONFIGS
-
-
-class Precision(Enum):
-    auto = "auto"
-    fp32 = "fp32"
-    bf16 = "bf16"
-
-
-class Execution(Enum):
-    auto = "auto"
-    eager = "eager"
-
-
-@dataclass
-class Trainer:
-    steps: int = 1000
-    """Rounds of turns."""
-    minutes: float | None = None
-    """Stop by the clock after this long; null for no limit."""
-    batch_size: int = 64
-    """Samples per turn."""
-    accumulate: int = 1
-    """Parts in which a batch is played, for memory: gradients add up over them."""
-    device: str = "auto"
-    """auto, cpu, cuda, cuda:1 or mps."""
-    precision: Precision = Precision.auto
-    """auto, fp32 or bf16. auto: bf16 for convolutions on processors made for it, else fp32."""
-    execution: Execution = Execution.auto
-    """How a turn runs."""
-    data_budget: int | None = None
-    """Bytes of data that may lie on the device; null for half of its free memory. Larger sets are read ahead."""
-    threads: int | None = None
-    """Threads of the CPU; null is one without convolutions, else PyTorch's choice."""
-
-
-@dataclass
-class Log:
-    every: int = 50
-    samples_every: int = 500
-    histograms_every: int | None = None
-
-
-@dataclass
-class Checkpoint:
-    every: int = 1000
-    keep: int = 3
-
-
-@dataclass
-class Metrics:
-    every: int | None = None
-    """Steps between evaluations; null evaluates at the end only."""
-    best: str | None = None
-    """The tag by which checkpoints/best.pt is chosen, such as metrics/fid."""
-    use: list[str] = field(default_factory=list)
-    """Names from `known`."""
-    known: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass
-class Debug:
-    dry: bool = False
-    overfit: int | None = None
-
-
-@dataclass
-class Data:
-    """Facts of the dataset that networks need; filled in, never chosen."""
-
-    shape: Any = None
-    classes: int | None = None
-
-
-@dataclass
-class Config:
-    """Everything a run follows from. The open groups (model, loss, tricks, dataset, optimizer) hold `_target_`s."""
-
-    seed: int = 0
-    name: str | None = None
-    run: str | None = None
-    init_from: str | None = None
-    data_dir: str | None = None
-    outputs_dir: str = "outputs"
-    trainer: Trainer = field(default_factory=Trainer)
-    log: Log = field(default_factory=Log)
-    checkpoint: Checkpoint = field(default_factory=Checkpoint)
-    metrics: Metrics = field(default_factory=Metrics)
-    debug: Debug = field(default_factory=Debug)
-    data: Data = field(default_factory=Data)
-    optimizer: Any = None
-    model: Any = None
-    loss: Any = None
-    tricks: dict[str, Any] = field(default_factory=dict)
-    dataset: Any = None
+from gantrain.schema import Config
 
 
 def data_folder(cfg: DictConfig) -> Path:
     """Where data sets lie: `data_dir`, else `GANTRAIN_DATA`, else ./data."""
     return Path(cfg.data_dir or os.environ.get("GANTRAIN_DATA") or "data").expanduser()
+
+
+def unquote(value: str) -> str:
+    """A value as it was before it was quoted for Hydra's grammar."""
+    if len(value) < 2 or value[0] not in "'\"" or value[-1] != value[0]:
+        return value
+    return re.sub(rf"(\\+)(?={value[0]}|$)", lambda found: found.group(1)[: len(found.group(1)) // 2], value[1:-1])
 
 
 def nearest(word: str, known: Sequence[str]) -> str:
@@ -167,7 +79,7 @@ def compose(overrides: Sequence[str], config_name: str = "train") -> DictConfig:
 def named(cfg: DictConfig, choices: Mapping[str, Any]) -> DictConfig:
     """Fills in the run's name: the experiment's, else <dataset>-<model>-<loss>."""
     if "name" in cfg and cfg.name is None:
-        cfg.name = choices.get("experiment") or "-".join(str(choices[g]) for g in ("dataset", "model", "loss"))
+        cfg.name = choices.get("experiment") or "-".join(str(choices.get(g)) for g in ("dataset", "model", "loss"))
     return cfg
 
 
@@ -217,14 +129,14 @@ def _keys(node: Any, prefix: str = "") -> Iterator[str]:
             yield from _keys(node[key], f"{prefix}{key}.")
 
 
-def validate(cfg: DictConfig, overrides: Sequence[str] = ()) -> DictConfig:
+def validate(cfg: DictConfig, schema: type = Config) -> DictConfig:
     """The config with the fixed groups typed.
 
     Raises:
         UserError: an unknown key or a wrong type.
     """
     try:
-        typed = OmegaConf.merge(OmegaConf.structured(Config), cfg)
+        typed = OmegaConf.merge(OmegaConf.structured(schema), cfg)
     except OmegaConfBaseException as error:
         found = re.search(r"full_key: (\S+)", str(error))
         key = found.group(1) if found else ""
@@ -232,10 +144,16 @@ def validate(cfg: DictConfig, overrides: Sequence[str] = ()) -> DictConfig:
             inside = OmegaConf.select(OmegaConf.structured(Config), key.rpartition(".")[0]) or OmegaConf.structured(
                 Config
             )
-            near = nearest(key.rpartition(".")[2], [str(k) for k in inside])
+            near = nearest(key.rpartition(".")[2], list(map(str, inside)))
             raise UserError(f"{key} is no setting{near}") from error
         raise UserError(f"{key}: {str(error).splitlines()[0]}") from error
     assert isinstance(typed, DictConfig)
+    if schema is Config:
+        _check_numbers(typed)
+    return typed
+
+
+def _check_numbers(typed: DictConfig) -> None:
     positive = ["trainer.steps", "trainer.minutes", "trainer.batch_size", "trainer.accumulate", "trainer.threads"]
     positive += ["log.every", "log.samples_every", "log.histograms_every", "checkpoint.every", "checkpoint.keep"]
     positive += ["metrics.every", "debug.overfit"]
@@ -248,7 +166,6 @@ def validate(cfg: DictConfig, overrides: Sequence[str] = ()) -> DictConfig:
             f"trainer.batch_size={typed.trainer.batch_size} cannot be played in trainer.accumulate="
             f"{typed.trainer.accumulate} equal parts: make one a multiple of the other"
         )
-    return typed
 
 
 def complete(cfg: DictConfig) -> DictConfig:
@@ -260,12 +177,15 @@ def complete(cfg: DictConfig) -> DictConfig:
     from gantrain.building import build, locate
 
     cfg = validate(cfg)
+    for group in ("dataset", "model", "loss", "optimizer"):
+        if not isinstance(cfg[group], DictConfig) or (group in ("dataset", "model") and "_target_" not in cfg[group]):
+            raise UserError(f"no {group} is chosen: add {group}=… (gantrain --help lists them)")
     try:
         dataset = OmegaConf.to_container(cfg.dataset, resolve=True)
         assert isinstance(dataset, dict)
         kind = locate(dataset["_target_"], "dataset")
         for key in [k for k, v in dataset.items() if v == "auto"]:
-            cfg.dataset[key] = dataset[key] = kind.auto(key, dataset, data_folder(cfg))
+            cfg.dataset[key] = dataset[key] = _automatic(kind, f"dataset.{key}", key, dataset, data_folder(cfg))
         source = build(dataset, "dataset")
         cfg.data.shape, cfg.data.classes = list(source.shape), source.classes
         for group in ("model", "loss"):
@@ -276,6 +196,16 @@ def complete(cfg: DictConfig) -> DictConfig:
     return cfg
 
 
+def _automatic(kind: Any, path: str, *question: Any) -> Any:
+    """What a class makes of a setting left at `auto`."""
+    try:
+        return kind.auto(*question)
+    except UserError:
+        raise
+    except (ValueError, AttributeError) as error:  # a class without automatic settings has no `auto`
+        raise UserError(f"{path} has no automatic value: set one") from error
+
+
 def _fill_in(node: Any, path: str, shape: list[int], per_sample: bool) -> None:
     from gantrain.building import locate
 
@@ -283,9 +213,7 @@ def _fill_in(node: Any, path: str, shape: list[int], per_sample: bool) -> None:
         if OmegaConf.is_interpolation(node, key):
             continue
         if node[key] == "auto" and "_target_" in node:
-            try:
-                node[key] = locate(node["_target_"], path).auto(key, shape, per_sample)
-            except ValueError as error:
-                raise UserError(f"{path}.{key}: {error}") from error
+            kind = locate(node["_target_"], path)
+            node[key] = _automatic(kind, f"{path}.{key}", key, shape, per_sample)
         else:
             _fill_in(node[key], f"{path}.{key}", shape, per_sample)

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from gantrain.building import build
-from gantrain.config import nearest
+from gantrain.config import nearest, validate
 from gantrain.data import Batches, Source
 from gantrain.errors import UserError
 from gantrain.games import Game, Request
@@ -27,6 +27,21 @@ EVALUATION, PICTURES, SAMPLES, WEIGHTS = 3, 4, 5, 6
 
 def plain(node: DictConfig) -> Any:
     return OmegaConf.to_container(node, resolve=True)
+
+
+def config_of(state: Mapping[str, Any], what: str) -> DictConfig:
+    """The config in a checkpoint, which may be a stranger's: plain values only.
+
+    Raises:
+        UserError: it holds interpolations, or is no config.
+    """
+    if "${" in state["config"]:
+        raise UserError(
+            f"the config in {what} holds interpolations, which gantrain never writes: it is not to be trusted"
+        )
+    cfg = OmegaConf.create(state["config"])
+    assert isinstance(cfg, DictConfig)
+    return validate(cfg)
 
 
 def build_game(cfg: DictConfig) -> Game:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from gantrain.commands.assembly import SAMPLES, build_game, draw_samples, user_units
+from gantrain.commands.assembly import SAMPLES, build_game, config_of, draw_samples, user_units
 from gantrain.config import validate
 from gantrain.errors import UserError
 from gantrain.report.console import Console
 from gantrain.report.pictures import picture, save, to_pixels
+from gantrain.schema import SampleRequest
 from gantrain.training.checkpoints import find, load, load_game
-from gantrain.training.machine import choose_machine
+from gantrain.training.machine import choose_machine, set_threads
+
+FORMATS = ("png", "npz")
 
 
 def sample(asked: DictConfig, console: Console) -> Path:
@@ -24,32 +27,36 @@ def sample(asked: DictConfig, console: Console) -> Path:
     Raises:
         UserError: no run, no such checkpoint, or a setting that makes no sense.
     """
+    asked = validate(asked, SampleRequest)
     if asked.run is None:
         raise UserError("gantrain sample needs a run: add run=<its folder or a checkpoint file>")
-    if not isinstance(asked.n, int) or asked.n < 1:
+    if asked.n < 1:
         raise UserError(f"n must be 1 or more, got {asked.n}")
-    if asked.format not in ("png", "npz"):
-        raise UserError(f"format is png or npz, got {asked.format}")
+    suffix = Path(asked.out or "").suffix[1:]
+    kind = suffix if suffix in FORMATS else asked.format
+    if kind not in FORMATS:
+        raise UserError(f"format is {' or '.join(FORMATS)}, got {kind}")
     home = Path(asked.run).expanduser()
     file = find(home, str(asked.checkpoint))
     state = load(file)
-    cfg = validate(OmegaConf.create(state["config"]))
+    cfg = config_of(state, str(file))
     game = build_game(cfg)
     load_game(game, state, str(file))
     if not asked.ema:
         game.averages.clear()
+    set_threads(None, game)
     machine = choose_machine(asked.device, cfg.trainer.precision.value, game)
     machine.place(game)
     samples = user_units(draw_samples(game, machine, asked.n, asked.seed, SAMPLES), state["data"])
 
     home = home if home.is_dir() else file.parent.parent
     step = state["progress"]["step"]
-    named = home / "samples" / f"step{step}_n{asked.n}_seed{asked.seed}.{asked.format}"
+    named = home / "samples" / f"step{step}_n{asked.n}_seed{asked.seed}.{kind}"
     target = Path(asked.out).expanduser() if asked.out else named
-    if target.suffix != f".{asked.format}":
+    if target.suffix != f".{kind}":
         target = target / named.name
     target.parent.mkdir(parents=True, exist_ok=True)
-    if asked.format == "npz":
+    if kind == "npz":
         held = to_pixels(samples) if samples.ndim == 4 else samples.astype(np.float32)
         np.savez(target, samples=held)
     else:

@@ -6,7 +6,6 @@ import csv
 import json
 import math
 import shutil
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -15,11 +14,12 @@ from typing import Any
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from gantrain.commands.train import resume, train
+from gantrain.commands.train import fresh_folder, resume, train
 from gantrain.config import complete, compose, explain, hydra_at, named
 from gantrain.errors import Stopped, UserError
 from gantrain.report.console import Console
@@ -44,7 +44,8 @@ def sweep(overrides: Sequence[str], config_dir: str | None, config_name: str, fo
         OmegaConf.register_new_resolver("gantrain_job", lambda number: f"{int(number):03d}", replace=True)
         quiet = ["hydra.output_subdir=null", "hydra/job_logging=none", "hydra/hydra_logging=none"]
         places = [f"hydra.sweep.dir='{folder}'", "hydra.sweep.subdir='${gantrain_job:${hydra.job.num}}'"]
-        plan = {"overrides": list(overrides), "config_dir": config_dir, "config_name": config_name}
+        own = str(Path(config_dir).expanduser().resolve()) if config_dir else None
+        plan = {"overrides": list(overrides), "config_dir": own, "config_name": config_name}
         hydra = GlobalHydra.instance().hydra
         assert hydra is not None
 
@@ -57,14 +58,14 @@ def sweep(overrides: Sequence[str], config_dir: str | None, config_name: str, fo
         except (HydraException, OmegaConfBaseException) as error:
             _remove_unless_begun(folder)
             raise UserError(explain(error, [*extra, *overrides], config_name)) from error
-        except Stopped:
+        except (Stopped, KeyboardInterrupt):
             _table(folder)
             raise
     return 1 if _table(folder) else 0
 
 
 def finish(folder: Path) -> int:
-    """Goes on with a sweep: finished jobs stay, stopped ones go on, missing and failed ones start."""
+    """Goes on with a sweep: finished jobs stay, those with a checkpoint go on, the others start."""
     plan = json.loads((folder / PLAN).read_text())
     return sweep(plan["overrides"], plan["config_dir"], plan["config_name"], folder)
 
@@ -84,8 +85,8 @@ def _new_folder(overrides: Sequence[str], config_name: str) -> Path:
     except HydraException as error:
         raise UserError(explain(error, overrides, config_name)) from error
     swept = [o.key_or_group for o in parsed if o.is_sweep_override()]
-    kept = [o.input_line or "" for o in parsed if not o.is_sweep_override()]
-    cfg = compose(kept, config_name)
+    # any one of the jobs will do: its own words, and the first value of what is swept
+    cfg = compose([word for word in map(_first, parsed) if word], config_name)
     words = (
         []
         if "experiment" in swept
@@ -97,7 +98,17 @@ def _new_folder(overrides: Sequence[str], config_name: str) -> Path:
     )
     name = cfg.name if any(o.key_or_group == "name" for o in parsed) else "-".join([*words, "by", *swept])
     name = name.replace("/", ".").removeprefix("-")
-    return Path(cfg.outputs_dir).expanduser() / "sweeps" / name / time.strftime("%Y-%m-%d_%H-%M-%S")
+    return fresh_folder(Path(cfg.outputs_dir).expanduser() / "sweeps" / name)
+
+
+def _first(override: Override) -> str | None:
+    """The override, or its first value where it is swept; None for a sweep over a continuous range."""
+    line = override.input_line or ""
+    if not override.is_sweep_override():
+        return line
+    return (
+        f"{line.partition('=')[0]}={next(override.sweep_string_iterator())}" if override.is_discrete_sweep() else None
+    )
 
 
 def _job(cfg: DictConfig) -> float:
@@ -143,7 +154,12 @@ def _table(folder: Path) -> list[str]:
         words = json.loads((job / "job.json").read_text())
         chosen.append({key: value for key, _, value in (word.partition("=") for word in words)})
         rows.append(
-            {"job": job.name, **chosen[-1], "status": status.get("status", "missing"), "step": final.get("step", "")}
+            {
+                "job": job.name,
+                **{k: v.strip("'") for k, v in chosen[-1].items()},
+                "status": status.get("status", "missing"),
+                "step": final.get("step", ""),
+            }
         )
         rows[-1] |= {k.removeprefix("metrics/"): final[k] for k in sorted(kept)}
         rows[-1]["reason"] = status.get("reason") or ""

@@ -20,20 +20,22 @@ from gantrain.commands.assembly import (
     build_game,
     build_metrics,
     build_players,
+    config_of,
     evaluation_of,
     picture_maker,
     plain,
 )
-from gantrain.config import data_folder, nearest, validate
+from gantrain.config import data_folder, nearest, unquote, validate
 from gantrain.data import Place
 from gantrain.errors import Stopped, UserError
 from gantrain.games import Request
 from gantrain.metrics import evaluate
+from gantrain.networks.layers import samples_meet
 from gantrain.report.console import Console
 from gantrain.report.recorder import Recorder
 from gantrain.report.summary import summarise
 from gantrain.training import loop
-from gantrain.training.checkpoints import Checkpoints, find, load, load_game, steps_in
+from gantrain.training.checkpoints import Checkpoints, find, load, load_game, load_players, steps_in
 from gantrain.training.loop import Every, Limits, Run
 from gantrain.training.machine import choose_machine, set_threads
 from gantrain.training.round import Progress, Round
@@ -69,8 +71,10 @@ def train(
     metrics = build_metrics(cfg, source)
     set_threads(cfg.trainer.threads, game)
     machine = choose_machine(cfg.trainer.device, cfg.trainer.precision.value, game)
+    if cfg.trainer.batch_size // cfg.trainer.accumulate < 2 and samples_meet(game):
+        raise UserError("batch norm and minibatch tricks need two samples at a time: set a larger trainer.batch_size")
     if cfg.init_from and state is None:
-        load_game(game, load(find(Path(cfg.init_from).expanduser())), f"init_from={cfg.init_from}")
+        load_players(game, load(find(Path(cfg.init_from).expanduser())), f"init_from={cfg.init_from}")
     if state is not None:
         load_game(game, state, "the run")
     machine.place(game)
@@ -97,8 +101,7 @@ def train(
         if cfg.debug.dry:
             return _dry(round, shape, console)
         look, real = picture_maker(game, batches, machine, cfg.seed, shape)
-        folder = new_folder(cfg) if folder is None else folder
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = folder or fresh_folder(Path(cfg.outputs_dir).expanduser() / cfg.name)
         console.keep_in(folder)
         OmegaConf.save(cfg, folder / "config.yaml")
         _status(folder, "running")
@@ -148,18 +151,23 @@ def resume(words: str, overrides: Sequence[str], console: Console, quiet: bool =
     path = Path(words).expanduser()
     file = find(path)
     state = load(file)
-    cfg = change(OmegaConf.create(state["config"]), overrides)
+    old = config_of(state, str(file))
+    steps = old.trainer.steps
+    cfg = change(old, overrides)
     home = path if path.is_dir() else file.parent.parent
+    _refuse_if_running(home)
     step = state["progress"]["step"]
     last = steps_in(home / "checkpoints")[-1:] == [home / "checkpoints" / f"step_{step:08d}.pt"]
     if not (last and (home / "config.yaml").is_file()):
-        fork = new_folder(cfg)
-        fork.mkdir(parents=True)
+        lone = not (home / "config.yaml").is_file()  # a stranger's file has no say in where things are written
+        fork = fresh_folder((Path("outputs") if lone else home.parent.parent) / Path(cfg.name).name)
         if (home / "metrics.jsonl").is_file():
             shutil.copyfile(home / "metrics.jsonl", fork / "metrics.jsonl")
         console.say(f"going on from {file} in a new folder")
         home = fork
     console.say(f"going on from step {step:,}")
+    if cfg.trainer.steps != steps:
+        console.say(f"the learning-rate schedule now spans {cfg.trainer.steps:,} steps instead of {steps:,}")
     try:
         return train(cfg, console, home, state, quiet)
     except UserError:
@@ -184,18 +192,33 @@ def change(cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:
             inside = OmegaConf.select(cfg, key.rpartition(".")[0])
             raise UserError(f"{key} is no setting{nearest(key.rpartition('.')[2], [str(k) for k in inside])}")
     cfg.run = None
-    unquoted = [f"{k}={v.strip(chr(39))}" for k, _, v in (word.lstrip("+").partition("=") for word in overrides)]
+    unquoted = [f"{k}={unquote(v)}" for k, _, v in (word.lstrip("+").partition("=") for word in overrides)]
     return validate(OmegaConf.merge(cfg, OmegaConf.from_dotlist(unquoted)))  # type: ignore[arg-type]
 
 
-def new_folder(cfg: DictConfig) -> Path:
-    """<outputs_dir>/<name>/<time>, a number behind it where that is taken."""
-    folder = Path(cfg.outputs_dir).expanduser() / cfg.name / time.strftime("%Y-%m-%d_%H-%M-%S")
-    candidate, number = folder, 1
-    while candidate.exists():
-        number += 1
-        candidate = folder.with_name(f"{folder.name}_{number}")
-    return candidate
+def fresh_folder(parent: Path) -> Path:
+    """Makes <parent>/<time>, with a number behind it where that is taken, so that no two runs share a folder."""
+    parent.mkdir(parents=True, exist_ok=True)
+    stamp, number = time.strftime("%Y-%m-%d_%H-%M-%S"), 1
+    while True:
+        folder = parent / (stamp if number == 1 else f"{stamp}_{number}")
+        try:
+            folder.mkdir()
+            return folder
+        except FileExistsError:
+            number += 1
+
+
+def _refuse_if_running(home: Path) -> None:
+    file = home / "status.json"
+    status = json.loads(file.read_text()) if file.is_file() else {}
+    if status.get("status") != "running" or status.get("pid") in (None, os.getpid()):
+        return
+    try:
+        os.kill(status["pid"], 0)
+    except OSError:
+        return
+    raise UserError(f"{home} is being trained by process {status['pid']}: stop it first, or remove {file} if it is not")
 
 
 def say_what_next(folder: Path, console: Console) -> None:

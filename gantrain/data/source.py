@@ -108,7 +108,9 @@ class PackedSource(Source):
         folder = place.cache / f"{self.name}-{key}"
         if not folder.is_dir():
             others = list(place.cache.glob(f"{self.name}-*"))
-            place.say(f"data: packing {self.name}" + (" anew: its files or settings changed" if others else " once"))
+            place.say(
+                f"data: packing {self.name}" + (" anew: other files or settings than before" if others else " once")
+            )
             self._write(place, folder, facts)
         fields = {file.stem: np.load(file, mmap_mode="r") for file in sorted(folder.glob("*.npy"))}
         place.say(f"data: {len(fields['real']):,} samples of {self.name}, packed in {folder}")
@@ -139,8 +141,9 @@ def free_memory(device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, OSError, AttributeError):  # not every system tells
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+    except (OSError, StopIteration):  # not Linux
         return 4 * 2**30
 
 

@@ -53,7 +53,8 @@ class VisionSource(PackedSource):
         try:
             return self.read(data_dir, download)
         except (RuntimeError, OSError, EOFError, ValueError) as error:
-            what = "could not be downloaded (no network?)" if download else f"cannot be read ({error})"
+            reason = " ".join(str(error).split())[:150]
+            what = f"is not there and could not be downloaded ({reason})" if download else f"cannot be read ({reason})"
             raise UserError(f"{self.name} {what}: {self.get.format(data_dir=data_dir)}, or set data_dir=…") from error
 
 
@@ -90,7 +91,7 @@ class Cifar10(VisionSource):
     name = "cifar10"
     shape = (3, 32, 32)
     files = tuple(f"cifar-10-batches-py/{part}" for part in (*(f"data_batch_{k}" for k in range(1, 6)), "test_batch"))
-    get = "unpack cifar-10-python.tar.gz so that {data_dir}/cifar-10-batches-py holds data_batch_1 to 5 and test_batch"
+    get = "unpack cifar-10-python.tar.gz in {data_dir}, so that cifar-10-batches-py lies there with its eight files"
 
     def read(self, data_dir: Path, download: bool) -> tuple[np.ndarray, np.ndarray]:
         from torchvision.datasets import CIFAR10

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from gantrain.games.base import Batch, Game, Request, Turn
 from gantrain.losses import Objective, TargetLoss
+from gantrain.losses.penalties import verdict
 from gantrain.networks import Discriminator, Generator, Noise
 from gantrain.networks.layers import samples_meet
 from gantrain.tricks.base import Context, Seen, Trick
@@ -100,7 +101,7 @@ class Standard(Game):
         gradients: dict[str, Tensor] = {}
         if shared:
             at = [name for name in shown if name in shared]
-            total = torch.stack([logits[name].sum() for name in at]).sum()
+            total = torch.stack([verdict(logits[name]) for name in at]).sum()
             found = torch.autograd.grad(total, [shown[name] for name in at], create_graph=True)
             gradients = dict(zip(at, found, strict=True))
         for name, penalty in due.items():

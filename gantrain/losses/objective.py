@@ -21,7 +21,7 @@ class Objective:
         tricks: what the loss itself brings along, such as weight clipping.
 
     Raises:
-        ValueError: no turns for a player.
+        ValueError: no turns for a player, or penalties where samples may meet.
     """
 
     def __init__(
@@ -35,6 +35,8 @@ class Objective:
     ) -> None:
         if n_critic < 1 or n_generator < 1:
             raise ValueError(f"each player needs a turn, got n_critic={n_critic} and n_generator={n_generator}")
+        if penalties and not per_sample:
+            raise ValueError("penalties take a gradient per sample: set loss.per_sample=true")
         self.adversarial = adversarial
         self.penalties = dict(penalties or {})
         self.per_sample = per_sample

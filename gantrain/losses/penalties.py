@@ -48,8 +48,13 @@ class Penalty(Automatic):
         """
         with torch.autocast(real.device.type, enabled=False):
             points = self.points(real.detach().float(), fake.detach().float()).requires_grad_(True)
-            (gradient,) = torch.autograd.grad(discriminator(points).float().sum(), points, create_graph=True)
+            (gradient,) = torch.autograd.grad(verdict(discriminator(points)), points, create_graph=True)
             return self.value(gradient)
+
+
+def verdict(logits: Tensor) -> Tensor:
+    """Logits (N,) or, for P patches, (N, P) to a scalar whose gradient is that of each sample's mean logit."""
+    return logits.float().flatten(1).mean(1).sum() if logits.dim() > 1 else logits.float().sum()
 
 
 def squared_norms(gradient: Tensor) -> Tensor:

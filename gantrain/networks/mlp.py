@@ -22,10 +22,6 @@ def stack(width: int, hidden: list[int], act: Activation, norm: Norm, dropout: f
     return blocks, width
 
 
-def _hidden_for_numbers(shape: list[int]) -> list[int]:
-    return [32, 32] if shape == [1] else [128, 128, 128]
-
-
 def _initialise(module: nn.Module, std: float | None) -> None:
     """Weights N(0, std²) and biases 0 in every linear layer; PyTorch's own where std is None."""
     for layer in module.modules():
@@ -65,7 +61,7 @@ class MLPGenerator(Generator):
     @classmethod
     def auto(cls, key: str, shape: list[int], per_sample: bool) -> Any:
         if key == "hidden":
-            return [256, 512] if len(shape) == 3 else _hidden_for_numbers(shape)
+            return [256, 512] if len(shape) == 3 else [32] if shape == [1] else [128, 128, 128]
         if key == "activation":
             return "silu" if shape == [1] else "relu"
         if key == "norm":
@@ -100,7 +96,7 @@ class MLPDiscriminator(Discriminator):
     @classmethod
     def auto(cls, key: str, shape: list[int], per_sample: bool) -> Any:
         if key == "hidden":
-            return [512, 256] if len(shape) == 3 else _hidden_for_numbers(shape)
+            return [512, 256] if len(shape) == 3 else [32, 32] if shape == [1] else [128, 128, 128]
         if key == "activation":
             return "silu" if shape == [1] else "leaky_relu"
         return super().auto(key, shape, per_sample)

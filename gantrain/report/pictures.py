@@ -46,7 +46,7 @@ def picture(samples: np.ndarray, real: np.ndarray, judge: Judge | None, title: s
     """The picture (height, width, 3 or 4) that suits the samples.
 
     Args:
-        samples, real: (N, C, H, W) in [-1, 1], or (N, D).
+        samples, real: (N, C, H, W) in [-1, 1], or (N, D); `real` may be empty.
         judge: samples to the discriminator's verdict, drawn beside points; `label` says what it is.
     """
     if samples.ndim == 4:
@@ -83,7 +83,8 @@ def _line(axes, samples: np.ndarray, real: np.ndarray, judge: Judge | None, labe
     low, high = np.nan_to_num(both.min()), np.nan_to_num(both.max())
     margin = 0.1 * max(high - low, 1e-3)
     bins = np.linspace(low - margin, high + margin, 80)
-    axes.hist(real.ravel(), bins, density=True, color=REAL, alpha=0.45, label="real")
+    if len(real):
+        axes.hist(real.ravel(), bins, density=True, color=REAL, alpha=0.45, label="real")
     axes.hist(samples.ravel(), bins, density=True, color=FAKE, alpha=0.45, label="generated")
     axes.set_xlabel("x")
     axes.set_ylabel("density")
@@ -101,11 +102,10 @@ def _line(axes, samples: np.ndarray, real: np.ndarray, judge: Judge | None, labe
 
 
 def _plane(axes, samples: np.ndarray, real: np.ndarray, judge: Judge | None, label: str) -> None:  # type: ignore[no-untyped-def]
-    x, y = real[:, 0], real[:, 1]
     shown = np.nan_to_num(samples[:, :2])
-    low = np.minimum(real[:, :2].min(0), np.percentile(shown, 1, axis=0))
-    high = np.maximum(real[:, :2].max(0), np.percentile(shown, 99, axis=0))
-    margin = 0.15 * (high - low).max()
+    inner = np.concatenate([real[:, :2], np.percentile(shown, [1, 99], axis=0)])
+    low, high = inner.min(0), inner.max(0)
+    margin = 0.15 * max((high - low).max(), 1e-3)
     low, high = low - margin, high + margin
     if judge is not None and samples.shape[1] == 2:
         u, v = np.meshgrid(np.linspace(low[0], high[0], 120), np.linspace(low[1], high[1], 120))
@@ -113,7 +113,8 @@ def _plane(axes, samples: np.ndarray, real: np.ndarray, judge: Judge | None, lab
         extent = (low[0], high[0], low[1], high[1])
         shade = axes.imshow(verdict, cmap="Greys", alpha=0.45, origin="lower", extent=extent, interpolation="bilinear")
         axes.figure.colorbar(shade, ax=axes, label=label, shrink=0.8)
-    axes.scatter(x, y, s=10, color=REAL, alpha=0.35, lw=0, label="real")
+    if len(real):
+        axes.scatter(real[:, 0], real[:, 1], s=10, color=REAL, alpha=0.35, lw=0, label="real")
     axes.scatter(shown[:, 0], shown[:, 1], s=10, color=FAKE, alpha=0.6, lw=0, label="generated")
     axes.set_xlim(low[0], high[0])
     axes.set_ylim(low[1], high[1])

@@ -47,7 +47,8 @@ class Recorder:
             if int(file.stem) > step:
                 file.unlink()
         self._file = self._jsonl.open("a")
-        self._board = SummaryWriter(str(folder), purge_step=step + 1 if step else None)
+        again = any(folder.glob("events.out.tfevents.*"))
+        self._board = SummaryWriter(str(folder), purge_step=(step + 1 if step else 0) if again else None)
         self.latest: dict[str, float] = {}
         for line in kept:
             self.latest |= {tag: value for tag, value in line.items() if tag != "step" and value is not None}

@@ -101,6 +101,19 @@ def load(file: Path) -> dict[str, Any]:
     return state
 
 
+def load_players(game: Game, state: Mapping[str, Any], what: str) -> None:
+    """Puts the players' weights of a checkpoint into a new game; averages start from them, tricks start anew.
+
+    Raises:
+        UserError: they do not fit.
+    """
+    current = {k: v for k, v in game.state_dict().items() if k.startswith(("averages.", "tricks."))}
+    players = {k: v for k, v in state["game"].items() if not k.startswith(("averages.", "tricks."))}
+    load_game(game, {"game": {**players, **current}}, what)
+    for name, average in game.averages.items():
+        average.load_state_dict(game.get_submodule(name).state_dict())
+
+
 def load_game(game: Game, state: Mapping[str, Any], what: str) -> None:
     """Puts a checkpoint's weights into a game.
 

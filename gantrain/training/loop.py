@@ -79,6 +79,7 @@ def train(run: Run) -> dict[str, float]:
     clock = _Clock(run.round, progress)
     figures: dict[str, float] = {}
     ended: str | None = None
+    stopped: signal.Signals | None = None
     if progress.step == 0:
         recorder.picture(run.look("step 0"), 0)
 
@@ -96,7 +97,7 @@ def train(run: Run) -> dict[str, float]:
             elif limits.minutes is not None and progress.seconds >= 60 * limits.minutes:
                 ended = f"{limits.minutes:g} minutes are over"
             elif caught:
-                ended = f"{caught[0].name} received"
+                stopped, ended = caught[0], f"{caught[0].name} received"
 
             # once in a while: log
             saving = limits.save.due(step) or ended is not None
@@ -110,34 +111,36 @@ def train(run: Run) -> dict[str, float]:
                 recorder.histograms(_histograms(run.round), step)
             bar.at(step)
 
+            # save, before anything that could fail
+            file = run.checkpoints.save(game, players, progress) if saving else None
+
             # evaluate
-            best = False
-            if limits.evaluate.due(step) or (ended and not caught):
+            if limits.evaluate.due(step) or (ended and not stopped):
                 figures = run.judge()
                 if figures:
                     recorder.numbers(figures, step)
-                    run.console.say(
-                        f"step {step:,}  " + "  ".join(f"{k.split('/', 1)[1]} {v:.4g}" for k, v in figures.items())
-                    )
-                best = _is_best(figures, limits, progress)
+                    run.console.say(f"step {step:,}  " + "  ".join(f"{_last(k)} {v:.4g}" for k, v in figures.items()))
                 reasons = [trick.should_stop(figures) for trick in game.each_trick()]
                 ended = ended or next((reason for reason in reasons if reason), None)
+                best = _is_best(figures, limits, progress)
+                if best or (ended and not saving):
+                    file = run.checkpoints.save(game, players, progress)
+                if best and file:
+                    run.checkpoints.mark_best(file)
 
             # sample
             if limits.samples.due(step) or ended:
                 recorder.picture(run.look(f"step {step:,}"), step)
-
-            # save
-            if saving or best or ended:
-                file = run.checkpoints.save(game, players, progress)
-                if best:
-                    run.checkpoints.mark_best(file)
     bar.close()
     recorder.finish()
     run.console.say(f"ended at step {progress.step:,}: {ended}")
-    if caught:
-        raise Stopped(caught[0])
+    if stopped:
+        raise Stopped(stopped)
     return figures
+
+
+def _last(tag: str) -> str:
+    return tag.rpartition("/")[2]
 
 
 class _Clock:

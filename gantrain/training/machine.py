@@ -10,6 +10,8 @@ from torch import nn
 
 from gantrain.errors import UserError
 
+_DEFAULT_THREADS = torch.get_num_threads()  # before a run of a sweep sets its own
+
 
 @dataclass(frozen=True)
 class Machine:
@@ -24,6 +26,9 @@ class Machine:
 
     def place(self, module: nn.Module) -> None:
         """Moves a module here; convolutions in bf16 take the memory format in which they are fast."""
+        if self.device.type == "cuda":
+            torch.backends.cudnn.deterministic = True  # the same seed gives the same bits
+            torch.backends.cudnn.allow_tf32 = False  # float32 means float32: penalties rely on it
         module.to(self.device)
         if self.dtype != torch.float32:
             module.to(memory_format=torch.channels_last)
@@ -68,10 +73,7 @@ def is_convolutional(module: nn.Module) -> bool:
 def set_threads(threads: int | None, module: nn.Module) -> None:
     """Threads of the CPU. Without convolutions one is enough: small layers gain little from more, and where the machine
     is busy, threads that wait for each other at every layer make a run many times slower."""
-    if threads is not None:
-        torch.set_num_threads(threads)
-    elif not is_convolutional(module):
-        torch.set_num_threads(1)
+    torch.set_num_threads(threads or (_DEFAULT_THREADS if is_convolutional(module) else 1))
 
 
 def choose_machine(device_word: str, precision: str, game: nn.Module) -> Machine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
@@ -34,7 +35,7 @@ class EMA(Trick):
         if half_life <= 0 or (ramp_up is not None and ramp_up <= 0):
             raise ValueError(f"half_life and ramp_up must be positive, got {half_life} and {ramp_up}")
         self.half_life, self.ramp_up = half_life, ramp_up
-        self.register_buffer("images", torch.zeros((), dtype=torch.float64))
+        self.register_buffer("images", torch.zeros((), dtype=torch.int64))
 
     def setup(self, game: Game) -> None:
         game.averaged = True
@@ -44,10 +45,11 @@ class EMA(Trick):
         if player not in game.averages:
             return
         self.images += samples
-        half_life = torch.full_like(self.images, self.half_life)
+        images = self.images.float()
+        half_life = torch.full_like(images, self.half_life)
         if self.ramp_up is not None:
-            half_life = torch.minimum(half_life, self.images * self.ramp_up)
-        weight = (1 - torch.exp2(-samples / half_life)).float()  # of the newest parameters
+            half_life = torch.minimum(half_life, images * self.ramp_up)
+        weight = -torch.expm1(-math.log(2) * samples / half_life)  # of the newest parameters
         average, current = game.averages[player], game.get_submodule(player)
         slow = [*average.parameters(), *average.buffers()]
         fast = [*current.parameters(), *current.buffers()]

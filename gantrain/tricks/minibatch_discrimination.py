@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
+from gantrain.networks.layers import spectrally_normalise
 from gantrain.tricks.base import Trick
 
 if TYPE_CHECKING:
@@ -77,7 +79,13 @@ class MinibatchDiscrimination(Trick):
             features = self._take_out(discriminator, names)
         layer = MinibatchLayer(features, self.num_kernels, self.kernel_dim, self.group_size)
         wider = nn.Linear(features + self.num_kernels, old.out_features, bias=old.bias is not None)
-        discriminator.set_submodule(self.layer, nn.Sequential(layer, wider))
+        if old.in_features == features:  # what the layer saw before keeps its initial weights
+            with torch.no_grad():
+                wider.weight[:, :features] = old.weight
+        inserted = nn.Sequential(layer, wider)
+        if parametrize.is_parametrized(old, "weight"):
+            spectrally_normalise(inserted)
+        discriminator.set_submodule(self.layer, inserted)
 
     def _take_out(self, discriminator: nn.Module, names: dict[str, nn.Module]) -> int:
         block = names.get(self.instead or "")

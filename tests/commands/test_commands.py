@@ -211,6 +211,9 @@ def test_samples(gantrain: Command, tmp_path: Path) -> None:
     grid = gantrain("sample", f"run={alone}", "n=4", "out=grid.png")
     assert grid.returncode == 0, grid.stderr
     assert Image.open(tmp_path / "grid.png").width >= 300
+    by_suffix = gantrain("sample", f"run={run}", "n=4", "out=by_suffix.npz")
+    assert by_suffix.returncode == 0
+    assert np.load(tmp_path / "by_suffix.npz")["samples"].shape[0] == 4
     for words, sentence in (
         (["n=0"], "n must be"),
         (["format=bmp"], "png or npz"),
@@ -219,6 +222,51 @@ def test_samples(gantrain: Command, tmp_path: Path) -> None:
         refused = gantrain("sample", f"run={run}", *words)
         assert refused.returncode == 2
         assert sentence in refused.stderr
+
+
+@pytest.mark.parametrize("dataset", ["ring8", "gaussian1d"])
+def test_a_picture_of_numbers(gantrain: Command, tmp_path: Path, dataset: str) -> None:
+    assert gantrain(f"dataset={dataset}", "trainer.steps=3").returncode == 0
+    done = gantrain("sample", f"run={only_run(tmp_path)}", "n=50", "out=p.png")
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
+    assert (tmp_path / "p.png").is_file()
+
+
+def test_a_failing_metric_does_not_cost_the_run(gantrain: Command, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from gantrain.metrics import Metric\n\n\nclass Broken(Metric):\n"
+        "    def __call__(self, evaluation):\n        raise RuntimeError('no')\n"
+    )
+    words = ["+metrics.known.broken._target_=mine.Broken", "metrics.use=[broken]", "--trust=mine"]
+    done = gantrain("dataset=ring8", "trainer.steps=3", *words)
+    assert done.returncode == 1
+    run = only_run(tmp_path)
+    assert (run / "checkpoints" / "step_00000003.pt").is_file()
+    assert gantrain("sample", f"run={run}").returncode == 0
+
+
+def test_a_run_that_is_running_is_left_alone(gantrain: Command, tmp_path: Path) -> None:
+    assert gantrain("dataset=ring8", "trainer.steps=3").returncode == 0
+    run = only_run(tmp_path)
+    (run / "status.json").write_text(json.dumps({"status": "running", "reason": None, "pid": os.getpid()}))
+    refused = gantrain(f"run={run}", "trainer.steps=5")
+    assert refused.returncode == 2
+    assert "stop it first" in refused.stderr
+
+
+def test_a_strangers_checkpoint_does_not_say_where_to_write(gantrain: Command, tmp_path: Path) -> None:
+    assert gantrain("dataset=ring8", "trainer.steps=3", "outputs_dir=here").returncode == 0
+    (run,) = (tmp_path / "here").glob("*/*")
+    held = state(run / "checkpoints" / "step_00000003.pt")
+    text = str(held["config"]).replace("outputs_dir: here", "outputs_dir: ../../away")
+    torch.save({**held, "config": text.replace("name: ring8", "name: ../../../away/ring8")}, tmp_path / "lone.pt")
+    done = gantrain("run=lone.pt", "trainer.steps=5")
+    assert done.returncode == 0, done.stderr
+    assert list((tmp_path / "outputs").glob("*/*/config.yaml"))
+    assert not list(tmp_path.parent.glob("away*"))
+    torch.save({**held, "config": text.replace("name: ring8", "name: ${oc.env:HOME}")}, tmp_path / "lone.pt")
+    assert "not to be trusted" in gantrain("run=lone.pt", "trainer.steps=5").stderr
 
 
 def test_a_sweep_runs_all_and_names_what_failed(gantrain: Command, tmp_path: Path) -> None:
@@ -239,6 +287,8 @@ def test_a_sweep_runs_all_and_names_what_failed(gantrain: Command, tmp_path: Pat
     assert "modes" in table[0]
     assert [("finished" in row, "failed" in row) for row in table[1:]] == [(True, False)] * 2 + [(False, True)] * 2
     assert "failed: 002" in done.stdout
+    other = gantrain("-m", "dataset=ring8,grid25", "dataset.std=0.1", "trainer.steps=2", "outputs_dir=other")
+    assert other.returncode == 0, other.stderr
     again = gantrain(f"run={sweep}")
     assert again.returncode == 1
     assert len(re.findall(r"^job 00\d:", again.stdout, re.MULTILINE)) == 2, "finished jobs are not run again"

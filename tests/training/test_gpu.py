@@ -44,6 +44,11 @@ def test_bf16_stays_near_fp32(model: str, loss: str) -> None:
             assert rough[tag] == pytest.approx(exact[tag], rel=0.1, abs=0.05), tag
 
 
+def test_same_seed_same_bits() -> None:
+    words = ["dataset=digits", "model=dcgan", "loss=wgan_gp"]
+    assert losses(*words) == losses(*words)
+
+
 def test_data_read_ahead_into_pinned_memory_changes_nothing() -> None:
     words = ["dataset=digits", "model=mlp", "trainer.precision=fp32"]
     whole, ahead = losses(*words), losses(*words, "trainer.data_budget=1000")

@@ -86,6 +86,19 @@ def test_minibatch_discrimination_stands_before_the_last_layer_or_instead_of_one
     assert kinds == ["Flatten", "Linear", "Tanh", "Linear", "Tanh", "Identity", "Linear", "Linear"]
 
 
+@pytest.mark.parametrize(
+    "names", ["[spectral_norm,minibatch_discrimination]", "[minibatch_discrimination,spectral_norm]"]
+)
+def test_spectral_norm_and_minibatch_discrimination_in_any_order(names: str) -> None:
+    head = build_game(config("model=dcgan", "loss=nonsaturating", f"tricks={names}")).get_submodule(
+        "discriminator.head"
+    )
+    assert [hasattr(layer, "parametrizations") for layer in head.modules() if isinstance(layer, nn.Linear)] == [
+        True,
+        True,
+    ]
+
+
 def test_gradient_clipping_bounds_the_norm() -> None:
     free = round_of(*SMALL, "tricks=[]")
     clipped = round_of(*SMALL, "tricks=[gradient_clipping]", "tricks.gradient_clipping.max_norm=0.01")

@@ -1,0 +1,115 @@
+"""The types of the fixed groups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+
+class Precision(Enum):
+    auto = "auto"
+    fp32 = "fp32"
+    bf16 = "bf16"
+
+
+class Execution(Enum):
+    auto = "auto"
+    eager = "eager"
+
+
+@dataclass
+class Trainer:
+    steps: int = 1000
+    """Rounds of turns."""
+    minutes: float | None = None
+    """Stop by the clock after this long; null for no limit."""
+    batch_size: int = 64
+    """Samples per turn."""
+    accumulate: int = 1
+    """Parts in which a batch is played, for memory: gradients add up over them."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1 or mps."""
+    precision: Precision = Precision.auto
+    """auto, fp32 or bf16. auto: bf16 for convolutions on processors made for it, else fp32."""
+    execution: Execution = Execution.auto
+    """How a turn runs."""
+    data_budget: int | None = None
+    """Bytes of data that may lie on the device; null for half of its free memory. Larger sets are read ahead."""
+    threads: int | None = None
+    """Threads of the CPU; null is one without convolutions, else PyTorch's choice."""
+
+
+@dataclass
+class Log:
+    every: int = 50
+    samples_every: int = 500
+    histograms_every: int | None = None
+
+
+@dataclass
+class Checkpoint:
+    every: int = 1000
+    keep: int = 3
+
+
+@dataclass
+class Metrics:
+    every: int | None = None
+    """Steps between evaluations; null evaluates at the end only."""
+    best: str | None = None
+    """The tag by which checkpoints/best.pt is chosen, such as metrics/fid."""
+    use: list[str] = field(default_factory=list)
+    """Names from `known`."""
+    known: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Debug:
+    dry: bool = False
+    overfit: int | None = None
+
+
+@dataclass
+class Data:
+    """Facts of the dataset that networks need; filled in, never chosen."""
+
+    shape: Any = None
+    classes: int | None = None
+
+
+@dataclass
+class Config:
+    """Everything a run follows from. The open groups (model, loss, tricks, dataset, optimizer) hold `_target_`s."""
+
+    seed: int = 0
+    name: str | None = None
+    run: str | None = None
+    init_from: str | None = None
+    data_dir: str | None = None
+    outputs_dir: str = "outputs"
+    trainer: Trainer = field(default_factory=Trainer)
+    log: Log = field(default_factory=Log)
+    checkpoint: Checkpoint = field(default_factory=Checkpoint)
+    metrics: Metrics = field(default_factory=Metrics)
+    debug: Debug = field(default_factory=Debug)
+    data: Data = field(default_factory=Data)
+    optimizer: Any = None
+    model: Any = None
+    loss: Any = None
+    tricks: dict[str, Any] = field(default_factory=dict)
+    dataset: Any = None
+
+
+@dataclass
+class SampleRequest:
+    """What `gantrain sample` is asked for."""
+
+    run: str | None = None
+    n: int = 64
+    seed: int = 0
+    format: str = "png"
+    out: str | None = None
+    checkpoint: str = "last"
+    ema: bool = True
+    device: str = "auto"
