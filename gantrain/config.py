@@ -72,7 +72,7 @@ def compose(overrides: Sequence[str], config_name: str = "train") -> DictConfig:
         with open_dict(cfg):
             del cfg["hydra"]
         return named(cfg, choices)
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, ValueError) as error:  # Hydra says some things by a ValueError
         raise UserError(explain(error, overrides, config_name)) from error
 
 
@@ -88,6 +88,8 @@ def explain(error: Exception, overrides: Sequence[str], config_name: str = "trai
     text = str(error)
     if isinstance(error, OverrideParseException):
         return f"{error.override} cannot be read as group=option or key=value: quote values that hold signs, key='…'"
+    if "Config group override must be" in text:
+        return "null is no option of a group: choose one, such as dataset=digits (gantrain --help lists them)"
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, option = str(error.missing_cfg_file).rpartition("/")
         options = sorted({*(error.options or []), *(file.stem for file in (CONFIGS / group).glob("*.yaml"))})
@@ -184,7 +186,7 @@ def complete(cfg: DictConfig) -> DictConfig:
         dataset = OmegaConf.to_container(cfg.dataset, resolve=True)
         assert isinstance(dataset, dict)
         kind = locate(dataset["_target_"], "dataset")
-        for key in [k for k, v in dataset.items() if v == "auto"]:
+        for key in [str(k) for k, v in dataset.items() if v == "auto"]:
             cfg.dataset[key] = dataset[key] = _automatic(kind, f"dataset.{key}", key, dataset, data_folder(cfg))
         source = build(dataset, "dataset")
         cfg.data.shape, cfg.data.classes = list(source.shape), source.classes
