@@ -112,7 +112,8 @@ def train(run: Run) -> dict[str, float]:
             bar.at(step)
 
             # save, before anything that could fail
-            file = run.checkpoints.save(game, players, progress) if saving else None
+            if saving:
+                run.checkpoints.save(game, players, progress)
 
             # evaluate
             if limits.evaluate.due(step) or (ended and not stopped):
@@ -123,10 +124,10 @@ def train(run: Run) -> dict[str, float]:
                 reasons = [trick.should_stop(figures) for trick in game.each_trick()]
                 ended = ended or next((reason for reason in reasons if reason), None)
                 best = _is_best(figures, limits, progress)
-                if best or (ended and not saving):
+                if best or saving or ended:  # once more: what the evaluation taught belongs into the checkpoint
                     file = run.checkpoints.save(game, players, progress)
-                if best and file:
-                    run.checkpoints.mark_best(file)
+                    if best:
+                        run.checkpoints.mark_best(file)
 
             # sample
             if limits.samples.due(step) or ended:
