@@ -84,6 +84,8 @@ def train(
         raise UserError(
             f"the run is at step {progress.step}, where trainer.steps={cfg.trainer.steps} ends it: set more"
         )
+    if cfg.trainer.minutes and progress.seconds >= 60 * cfg.trainer.minutes:
+        raise UserError(f"the run has had its trainer.minutes={cfg.trainer.minutes:g}: set more")
     for name, player in players.items() if state else ():
         player.optimizer.load_state_dict(state["optimizers"][name] if state else {})
     if cfg.metrics.best and not metrics:

@@ -345,6 +345,9 @@ def test_minutes_end_a_run(gantrain: Command, tmp_path: Path) -> None:
     done = gantrain("dataset=ring8", "trainer.steps=10000000", "trainer.minutes=0.03", "metrics.use=[]")
     assert done.returncode == 0, done.stderr
     assert "minutes are over" in done.stdout
+    again = gantrain(f"run={only_run(tmp_path)}")
+    assert again.returncode == 2
+    assert "trainer.minutes=0.03: set more" in again.stderr
 
 
 def test_a_loss_that_is_no_number_fails_and_keeps_the_last_good_checkpoint(gantrain: Command, tmp_path: Path) -> None:
