@@ -46,8 +46,8 @@ def equal(a: object, b: object) -> bool:
     return a == b
 
 
-def test_a_run_leaves_what_it_promises(gantrain: Command, tmp_path: Path) -> None:
-    done = gantrain(*SHORT, *DCGAN, "log.histograms_every=6", "loss=nonsaturating")
+def test_a_run_leaves_what_it_promises(gantrain_process: Command, tmp_path: Path) -> None:
+    done = gantrain_process(*SHORT, *DCGAN, "log.histograms_every=6", "loss=nonsaturating")
     assert done.returncode == 0, done.stderr
     run = only_run(tmp_path)
     assert run.parent.name == "digits-dcgan-nonsaturating"
@@ -88,7 +88,14 @@ def test_printed_config_is_the_truth(gantrain: Command) -> None:
     "words",
     [
         ["dataset=ring8"],
-        ["dataset=digits", *DCGAN, "loss=wgan_gp", "tricks=[ema,gradient_clipping]", "trainer.accumulate=2"],
+        [
+            "dataset=digits",
+            *DCGAN,
+            "loss=wgan_gp",
+            "loss.n_critic=2",
+            "tricks=[ema,gradient_clipping]",
+            "trainer.accumulate=2",
+        ],
         ["dataset=digits", *DCGAN, "loss=nonsaturating", "trainer.data_budget=1000"],
     ],
     ids=["mlp", "dcgan", "streamed"],
@@ -128,7 +135,7 @@ def test_interrupted_and_resumed_equals_straight(gantrain: Command, tmp_path: Pa
     assert np.array_equal(*final)
 
 
-def test_a_killed_run_goes_on(gantrain: Command, tmp_path: Path) -> None:
+def test_a_killed_run_goes_on(gantrain_process: Command, tmp_path: Path) -> None:
     """SIGKILL at any moment leaves a whole checkpoint; SIGINT finishes the step, saves and says so."""
     words = ["dataset=ring8", "trainer.steps=100000", "checkpoint.every=5", "metrics.use=[]", "name=long"]
     for number, code in ((signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 143)):
@@ -148,7 +155,7 @@ def test_a_killed_run_goes_on(gantrain: Command, tmp_path: Path) -> None:
             assert "go on with: gantrain run=" in out
             assert json.loads((run / "status.json").read_text())["status"] == "stopped"
         step = max(int(f.stem[5:]) for f in (run / "checkpoints").glob("step_*.pt"))
-        went_on = gantrain(f"run={run}", f"trainer.steps={step + 3}")
+        went_on = gantrain_process(f"run={run}", f"trainer.steps={step + 3}")
         assert went_on.returncode == 0, went_on.stderr
 
 
@@ -233,23 +240,23 @@ def test_a_picture_of_numbers(gantrain: Command, tmp_path: Path, dataset: str) -
     assert (tmp_path / "p.png").is_file()
 
 
-def test_a_failing_metric_does_not_cost_the_run(gantrain: Command, tmp_path: Path) -> None:
+def test_a_failing_metric_does_not_cost_the_run(gantrain_process: Command, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(
         "from gantrain.metrics import Metric\n\n\nclass Broken(Metric):\n"
         "    def __call__(self, evaluation):\n        raise RuntimeError('no')\n"
     )
     words = ["+metrics.known.broken._target_=mine.Broken", "metrics.use=[broken]", "--trust=mine"]
-    done = gantrain("dataset=ring8", "trainer.steps=3", *words)
+    done = gantrain_process("dataset=ring8", "trainer.steps=3", *words)
     assert done.returncode == 1
     run = only_run(tmp_path)
     assert (run / "checkpoints" / "step_00000003.pt").is_file()
-    assert gantrain("sample", f"run={run}").returncode == 0
+    assert gantrain_process("sample", f"run={run}").returncode == 0
 
 
 def test_a_run_that_is_running_is_left_alone(gantrain: Command, tmp_path: Path) -> None:
     assert gantrain("dataset=ring8", "trainer.steps=3").returncode == 0
     run = only_run(tmp_path)
-    (run / "status.json").write_text(json.dumps({"status": "running", "reason": None, "pid": os.getpid()}))
+    (run / "status.json").write_text(json.dumps({"status": "running", "reason": None, "pid": os.getppid()}))
     refused = gantrain(f"run={run}", "trainer.steps=5")
     assert refused.returncode == 2
     assert "stop it first" in refused.stderr
@@ -299,7 +306,7 @@ def test_a_sweep_that_cannot_start_writes_nothing(gantrain: Command, tmp_path: P
     assert not (tmp_path / "outputs").exists()
 
 
-def test_ones_own_model_and_loss(gantrain: Command, tmp_path: Path) -> None:
+def test_ones_own_model_and_loss(gantrain_process: Command, tmp_path: Path) -> None:
     """A package and configs beside each other, as the README shows, and trust only by the user's own word."""
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "__init__.py").write_text(
@@ -320,14 +327,14 @@ def test_ones_own_model_and_loss(gantrain: Command, tmp_path: Path) -> None:
         (tmp_path / "own" / group).mkdir(parents=True)
         (tmp_path / "own" / group / f"{name}.yaml").write_text(text)
     words = ["--config-dir", "own", "dataset=ring8", "model=mine", "loss=squared", *SHORT]
-    refused = gantrain(*words)
+    refused = gantrain_process(*words)
     assert refused.returncode == 2
     assert "--trust=mine" in refused.stderr
-    done = gantrain(*words, "--trust", "mine")
+    done = gantrain_process(*words, "--trust", "mine")
     assert done.returncode == 0, done.stderr
     run = only_run(tmp_path)
     assert OmegaConf.load(run / "config.yaml").loss.adversarial.scale == 0.5
-    unknown = gantrain(*words, "--trust=mine", "loss.adversarial.scael=1")
+    unknown = gantrain_process(*words, "--trust=mine", "loss.adversarial.scael=1")
     assert "did you mean loss.adversarial.scale" in unknown.stderr
 
 
@@ -398,20 +405,20 @@ def test_best_checkpoint(gantrain: Command, tmp_path: Path) -> None:
     assert gantrain("sample", f"run={run}", "checkpoint=best").returncode == 0
 
 
-def test_help_is_quick_and_lists_every_option(gantrain: Command) -> None:
+def test_help_is_quick_and_lists_every_option(gantrain_process: Command) -> None:
     script = "import sys; from gantrain.cli import main; main(['--help']); print('torch' in sys.modules)"
     shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert shown.endswith("False\n"), "help must not wait for torch"
     for word in ("dcgan", "wgan_gp", "ring8", "label_smoothing", "gantrain sample", "experiment=", "--config-dir"):
         assert word in shown
-    sample = gantrain("sample", "--help").stdout
+    sample = gantrain_process("sample", "--help").stdout
     for word in ("n: 64", "checkpoint:", "format=npz"):
         assert word in sample
-    assert gantrain("--version").stdout.startswith("gantrain 0.")
+    assert gantrain_process("--version").stdout.startswith("gantrain 0.")
 
 
-def test_flags_stand_anywhere(gantrain: Command) -> None:
-    shown = gantrain("trainer.steps=7", "--cfg", "job", "loss=lsgan", "-p", "loss.adversarial")
+def test_flags_stand_anywhere(gantrain_process: Command) -> None:
+    shown = gantrain_process("trainer.steps=7", "--cfg", "job", "loss=lsgan", "-p", "loss.adversarial")
     assert "LeastSquares" in shown.stdout
-    completion = gantrain("-sc", "install=bash")
+    completion = gantrain_process("-sc", "install=bash")
     assert "complete" in completion.stdout
