@@ -50,6 +50,8 @@ def sample(asked: DictConfig, console: Console) -> Path:
     samples = user_units(draw_samples(game, machine, asked.n, asked.seed, SAMPLES), state["data"])
 
     home = home if home.is_dir() else file.parent.parent
+    if not (home / "config.yaml").is_file():  # a checkpoint that lies alone
+        home = file.parent
     step = state["progress"]["step"]
     named = home / "samples" / f"step{step}_n{asked.n}_seed{asked.seed}.{kind}"
     target = Path(asked.out).expanduser() if asked.out else named

@@ -218,6 +218,8 @@ def test_samples(gantrain: Command, tmp_path: Path) -> None:
     grid = gantrain("sample", f"run={alone}", "n=4", "out=grid.png")
     assert grid.returncode == 0, grid.stderr
     assert Image.open(tmp_path / "grid.png").width >= 300
+    assert gantrain("sample", f"run={alone}", "n=4").returncode == 0
+    assert (tmp_path / "samples" / "step6_n4_seed0.png").is_file()
     by_suffix = gantrain("sample", f"run={run}", "n=4", "out=by_suffix.npz")
     assert by_suffix.returncode == 0
     assert np.load(tmp_path / "by_suffix.npz")["samples"].shape[0] == 4
