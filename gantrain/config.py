@@ -190,8 +190,11 @@ def complete(cfg: DictConfig) -> DictConfig:
             cfg.dataset[key] = dataset[key] = _automatic(kind, f"dataset.{key}", key, dataset, data_folder(cfg))
         source = build(dataset, "dataset")
         cfg.data.shape, cfg.data.classes = list(source.shape), source.classes
-        for group in ("model", "loss"):
+        for group in ("model", "loss", "tricks"):
             _fill_in(cfg[group], group, list(source.shape), bool(cfg.loss.get("per_sample", False)))
+        cfg.data.shown = list(source.shape)
+        for trick in build(OmegaConf.to_container(cfg.tricks, resolve=True), "tricks").values():
+            cfg.data.shown = trick.shown_shape(list(cfg.data.shown))
         OmegaConf.resolve(cfg)
     except OmegaConfBaseException as error:
         raise UserError(explain(error, ())) from error

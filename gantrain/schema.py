@@ -75,6 +75,7 @@ class Data:
     """Facts of the dataset that networks need; filled in, never chosen."""
 
     shape: Any = None
+    shown: Any = None
     classes: int | None = None
 
 

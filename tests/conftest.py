@@ -61,7 +61,9 @@ def round_of(*overrides: str) -> Round:
     batches = build(plain(cfg.dataset), "dataset").open(Place(Path("data"), CPU, cfg.seed))
     players = build_players(cfg, game)
     trainer = cfg.trainer
-    return Round(game, players, batches, machine, cfg.seed, trainer.steps, trainer.batch_size, trainer.accumulate)
+    round = Round(game, players, batches, machine, cfg.seed, trainer.steps, trainer.batch_size, trainer.accumulate)
+    round.begin()
+    return round
 
 
 def lines_of(file: Path) -> list[dict[str, float]]:

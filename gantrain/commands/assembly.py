@@ -10,7 +10,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
-from gantrain.building import build
+from gantrain.building import build, locate
 from gantrain.config import nearest, validate
 from gantrain.data import Batches, Source
 from gantrain.errors import UserError
@@ -20,6 +20,7 @@ from gantrain.report.pictures import picture
 from gantrain.seeding import mix, seed_default
 from gantrain.training.machine import Machine
 from gantrain.training.round import Player
+from gantrain.tricks import Plan
 
 EVALUATION, PICTURES, SAMPLES, WEIGHTS = 3, 4, 5, 6
 """What a seed is used for besides turns (0) and the data (1, 2): the second number that is mixed into it."""
@@ -56,7 +57,27 @@ def build_game(cfg: DictConfig) -> Game:
     game = build(plain(cfg.model), "model", loss=loss, tricks=tricks)
     if not isinstance(game, Game):
         raise UserError(f"model._target_={cfg.model._target_} is no gantrain.games.Game")
+    try:
+        game.check(_plan(cfg))
+    except ValueError as error:
+        raise UserError(f"tricks: {error}") from error
     return game
+
+
+def _plan(cfg: DictConfig) -> Plan:
+    kinds = [locate(cfg.metrics.known[name]._target_, name) for name in cfg.metrics.use if name in cfg.metrics.known]
+    tags = frozenset(f"metrics/{key}" for kind in kinds for key in kind.keys)
+    known = all(kind.keys for kind in kinds)
+    if known and cfg.metrics.best and cfg.metrics.best not in tags:
+        have = f"metrics.use gives {', '.join(sorted(tags))}" if tags else "metrics.use names no metric"
+        raise UserError(f"metrics.best={cfg.metrics.best} cannot be found: {have}")
+    return Plan(
+        shape=list(cfg.data.shape),
+        samples=cfg.trainer.batch_size // cfg.trainer.accumulate,
+        tags=tags if known else None,
+        higher_is_better=frozenset(f"metrics/{key}" for kind in kinds for key in kind.higher_is_better),
+        evaluate_every=cfg.metrics.every,
+    )
 
 
 def build_metrics(cfg: DictConfig, source: Source) -> dict[str, Metric]:
@@ -112,7 +133,7 @@ def judge_of(game: Game, machine: Machine) -> Callable[[Tensor], Tensor] | None:
     if len(game.discriminators) != 1:
         return None
     discriminator = game.get_submodule(game.discriminators[0])
-    if any(getattr(part, "samples_meet", False) for part in discriminator.modules()):
+    if any(getattr(part, "samples_meet", False) for part in game.modules()):
         return None
 
     @torch.no_grad()

@@ -39,6 +39,7 @@ from gantrain.training.checkpoints import Checkpoints, find, load, load_game, lo
 from gantrain.training.loop import Every, Limits, Run
 from gantrain.training.machine import choose_machine, set_threads
 from gantrain.training.round import Progress, Round
+from gantrain.tricks import Shown
 
 MAY_CHANGE = (
     *("trainer.steps", "trainer.minutes", "trainer.device", "trainer.execution", "trainer.threads", "data_dir"),
@@ -86,10 +87,8 @@ def train(
         )
     if cfg.trainer.minutes and progress.seconds >= 60 * cfg.trainer.minutes:
         raise UserError(f"the run has had its trainer.minutes={cfg.trainer.minutes:g}: set more")
-    for name, player in players.items() if state else ():
-        player.optimizer.load_state_dict(state["optimizers"][name] if state else {})
-    if cfg.metrics.best and not metrics:
-        raise UserError(f"metrics.best={cfg.metrics.best} cannot be found: metrics.use names no metric")
+    for name, saved in state["optimizers"].items() if state else ():
+        players[name].optimizer.load_state_dict(saved)
 
     place = Place(
         data_folder(cfg), machine.device, cfg.seed, cfg.trainer.data_budget, cfg.debug.overfit, say=console.say
@@ -100,6 +99,8 @@ def train(
         round = Round(
             game, players, batches, machine, cfg.seed, cfg.trainer.steps, cfg.trainer.batch_size, cfg.trainer.accumulate
         )
+        if state is None:
+            round.begin()
         if cfg.debug.dry:
             return _dry(round, shape, console)
         look, real = picture_maker(game, batches, machine, cfg.seed, shape)
@@ -269,14 +270,8 @@ def _settings(cfg: DictConfig) -> dict[str, Any]:
 
     chosen = OmegaConf.to_container(cfg, resolve=True, enum_to_str=True)
     assert isinstance(chosen, dict)
-    walk(
-        {
-            k: v
-            for k, v in chosen.items()
-            if k in ("seed", "trainer", "optimizer", "model", "loss", "tricks", "dataset")
-        },
-        "",
-    )
+    groups = ("seed", "trainer", "optimizer", "model", "loss", "tricks", "dataset")
+    walk({key: value for key, value in chosen.items() if key in groups}, "")
     return found
 
 
@@ -285,7 +280,7 @@ def _dry(round: Round, shape: list[int], console: Console) -> dict[str, float]:
     game = round.game
     for player in game.generators:
         console.say(f"\n{player}\n" + summarise(game.finished(player), lambda: game.sample(Request(2))))
-    samples = next(iter(game.sample(Request(2)).values()))
+    samples = game.fold(Shown(game.sample(Request(round.batch_size))["samples"])).samples
     for player in game.discriminators:
         module = game.get_submodule(player)
         with torch.no_grad(), suppress(ValueError):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from gantrain.losses import Objective
 from gantrain.networks.layers import samples_meet
-from gantrain.tricks.base import Context, Seen, Trick
+from gantrain.tricks.base import Context, Judged, Plan, Seen, Shown, Trick
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Batch:
     data: Mapping[str, Tensor]
     latent: Mapping[str, Tensor]
     step: Tensor
-    phase: Hashable = ()
+    phase: Mapping[str, Hashable] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,26 @@ class Game(nn.Module):
         """The named loss terms, scalars, whose sum the player minimises."""
         raise NotImplementedError
 
+    def generate(self, latent: Mapping[str, Tensor]) -> Shown:
+        """Fakes, with what a discriminator is told about them."""
+        raise NotImplementedError
+
+    def real(self, batch: Batch) -> Shown:
+        """Real samples, with what a discriminator is told about them."""
+        raise NotImplementedError
+
+    def judge(self, discriminator: str, shown: Shown) -> Judged:
+        """What a discriminator makes of what it is shown."""
+        raise NotImplementedError
+
+    def contest(self, discriminator: str, made: Shown, batch: Batch) -> Context:
+        """A discriminator's turn against the fakes `made`, up to its loss's own terms, before tricks add theirs."""
+        raise NotImplementedError
+
+    def reply(self, player: str, made: Shown, batch: Batch) -> Context:
+        """A generator's turn with the fakes `made`, up to its loss's own terms, before tricks add theirs."""
+        raise NotImplementedError
+
     def parameters_of(self, player: str) -> list[nn.Parameter]:
         """What moves in the player's turn; the sets of two players may overlap."""
         return list(self.get_submodule(player).parameters())
@@ -84,9 +107,10 @@ class Game(nn.Module):
         """Named sets of samples; "samples" (n, *shape) comes first."""
         raise NotImplementedError
 
-    def phase(self, player: str, played: int) -> Hashable:
+    def phase(self, player: str, played: int) -> dict[str, Hashable]:
         """Changes when shapes or rules change. `played`: how many turns the player had before this one."""
-        return ()
+        asked = {trick.name: trick.phase(player, played) for trick in self.each_trick()}
+        return {name: value for name, value in asked.items() if value is not None}
 
     # --- what all games share ------------------------------------------------------------------------------------
 
@@ -94,14 +118,25 @@ class Game(nn.Module):
     def device(self) -> torch.device:
         return next(self.parameters()).device
 
+    def forward(self, call: Callable[[], Result]) -> Result:
+        """Makes a call, so that `torch.func.functional_call` can run any method with other weights."""
+        return call()
+
     def install(self, tricks: Mapping[str, Trick]) -> None:
         """Lets the tricks set up, in the user's order, and checks that the whole still fits the loss.
 
         Raises:
-            ValueError: a trick does not fit, or the loss forbids that samples meet in a discriminator where they do.
+            ValueError: a trick does not fit, two replace the same term, or the loss forbids that samples meet in a
+                discriminator where they do.
         """
+        replaced: dict[str, str] = {}
         for name, trick in {**self.loss.tricks, **tricks}.items():
+            trick.name = name
             trick.setup(self)
+            for term in trick.replaces:
+                if term in replaced:
+                    raise ValueError(f"{replaced[term]} and {name} both replace {term}: leave one of them out")
+                replaced[term] = name
             self.tricks[name] = trick
         for name in self.discriminators if self.loss.per_sample else ():
             if samples_meet(self.get_submodule(name)):
@@ -113,6 +148,15 @@ class Game(nn.Module):
             self.averages.update({name: copy.deepcopy(self.get_submodule(name)) for name in self.generators})
             self.averages.requires_grad_(False)
 
+    def check(self, plan: Plan) -> None:
+        """Whether every trick fits what is planned.
+
+        Raises:
+            ValueError: one does not.
+        """
+        for trick in self.each_trick():
+            trick.check(plan)
+
     def each_trick(self) -> list[Trick]:
         return [trick for trick in self.tricks.values() if isinstance(trick, Trick)]
 
@@ -120,16 +164,23 @@ class Game(nn.Module):
         """The network that samples and evaluations use: the averaged one where there is one."""
         return self.averages[player] if player in self.averages else self.get_submodule(player)
 
-    def view(self, x: Tensor) -> Tensor:
+    def show(self, shown: Shown, batch: Batch) -> Shown:
         """Samples as the discriminator is shown them."""
+        x = shown.samples
         for trick in self.each_trick():
-            x = trick.view(x)
-        return x
+            x = trick.view(x, batch)
+        return self.fold(replace(shown, samples=x))
 
-    def seen(self, player: str, seen: Seen) -> Seen:
+    def fold(self, shown: Shown) -> Shown:
+        """Samples put together as the discriminator judges them."""
+        for trick in self.each_trick():
+            shown = trick.fold(shown)
+        return shown
+
+    def seen(self, player: str, seen: Seen, batch: Batch) -> Seen:
         """Logits and targets as the player's loss is shown them."""
         for trick in self.each_trick():
-            seen = trick.targets(player, seen)
+            seen = trick.targets(player, seen, batch)
         return seen
 
     def with_tricks(self, player: str, context: Context) -> dict[str, Tensor]:

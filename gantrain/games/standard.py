@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -12,7 +13,7 @@ from gantrain.losses import Objective, TargetLoss
 from gantrain.losses.penalties import verdict
 from gantrain.networks import Discriminator, Generator, Noise
 from gantrain.networks.layers import samples_meet
-from gantrain.tricks.base import Context, Seen, Trick
+from gantrain.tricks.base import Context, Duel, Judged, Seen, Shown, Trick
 
 
 class Standard(Game):
@@ -39,57 +40,74 @@ class Standard(Game):
         super().__init__(loss)
         self.generator, self.discriminator, self.noise = generator, discriminator, noise
         self.install(tricks or {})
-        self.generator_needs_real = loss.adversarial.needs_real or any(t.needs_real for t in self.each_trick())
-        self.meet = samples_meet(self.discriminator)
+
+    def install(self, tricks: Mapping[str, Trick]) -> None:
+        super().install(tricks)
+        self.generator_needs_real = self.loss.adversarial.needs_real or any(t.needs_real for t in self.each_trick())
         self.turns = (
-            Turn("discriminator", loss.n_critic),
-            Turn("generator", loss.n_generator, real=self.generator_needs_real),
+            Turn("discriminator", self.loss.n_critic),
+            Turn("generator", self.loss.n_generator, real=self.generator_needs_real),
         )
 
     def latents(self, n: int) -> dict[str, Tensor]:
         return {"noise": self.noise.draw(n, self.device)}
 
-    def phase(self, player: str, played: int) -> Hashable:
-        """The names of the penalties that are due in this turn."""
-        if player != "discriminator":
-            return ()
-        return tuple(name for name, penalty in self.loss.penalties.items() if played % penalty.every == 0)
+    def phase(self, player: str, played: int) -> dict[str, Hashable]:
+        """With the names of the penalties that are due in this turn."""
+        phase = super().phase(player, played)
+        if player in self.discriminators:
+            phase["penalties"] = tuple(n for n, penalty in self.loss.penalties.items() if played % penalty.every == 0)
+        return phase
 
-    def terms(self, player: str, batch: Batch) -> dict[str, Tensor]:
-        return self._discriminator_terms(batch) if player == "discriminator" else self._generator_terms(batch)
+    def generate(self, latent: Mapping[str, Tensor]) -> Shown:
+        return Shown(self.generator(latent["noise"]))
+
+    def real(self, batch: Batch) -> Shown:
+        return Shown(batch.data["real"])
+
+    def judge(self, discriminator: str, shown: Shown) -> Judged:
+        judge = self.get_submodule(discriminator)
+        assert isinstance(judge, Discriminator)
+        return Judged(shown, *judge.judge(shown.samples))
 
     @torch.no_grad()
     def sample(self, request: Request) -> dict[str, Tensor]:
         generator = self.finished("generator")
-        noise = request.latent.get("noise")
         training = generator.training
         generator.eval()
+        noise = request.latent.get("noise")
         samples = generator(self.latents(request.n)["noise"] if noise is None else noise)
         generator.train(training)
         return {"samples": samples.float()}
 
-    def _discriminator_terms(self, batch: Batch) -> dict[str, Tensor]:
+    def terms(self, player: str, batch: Batch) -> dict[str, Tensor]:
+        if player not in self.discriminators:
+            return self.with_tricks(player, self.reply(player, self.generate(batch.latent), batch))
         with torch.no_grad():
-            fake = self.generator(batch.latent["noise"])
+            made = self.generate(batch.latent)
         for trick in self.each_trick():
-            fake = trick.fakes(fake)
-        shown: dict[str, Tensor] = {"real": self.view(batch.data["real"]), "fake": self.view(fake)}
-        due = {name: penalty for name, penalty in self.loss.penalties.items() if name in _names(batch.phase)}
+            made = trick.fakes(made)
+        context = self.contest(player, made, batch)
+        for kind, judged in vars(context.duels[player]).items():
+            self.observed[kind] = judged.logits.detach()
+        return self.with_tricks(player, context)
+
+    def contest(self, discriminator: str, made: Shown, batch: Batch) -> Context:
+        shown = {"real": self.show(self.real(batch), batch), "fake": self.show(made, batch)}
+        names = batch.phase.get("penalties", ())
+        assert isinstance(names, tuple)
+        due = {name: self.loss.penalties[name] for name in names}
 
         # a penalty at the very samples that are judged shares their forward, where that is float32
-        shared: set[str] = (
-            set() if torch.is_autocast_enabled(fake.device.type) else {p.at for p in due.values() if p.at}
-        )
-        for name in shared:
-            shown[name] = shown[name].detach().requires_grad_(True)
-        if self.meet or len(shared) == 1:
-            logits = {name: self.discriminator(x) for name, x in shown.items()}
-        else:
-            both = self.discriminator(torch.cat([shown["real"], shown["fake"]]))
-            logits = dict(zip(shown, both.split([len(x) for x in shown.values()]), strict=True))
-        self.observed = {name: x.detach() for name, x in logits.items()}
+        autocast = torch.is_autocast_enabled(made.samples.device.type)
+        shared: set[str] = set() if autocast else {p.at for p in due.values() if p.at}
+        for kind in shared:
+            x = shown[kind].samples
+            shown[kind] = replace(shown[kind], samples=x if x.requires_grad else x.detach().requires_grad_(True))
+        judged = self._judge_both(discriminator, shown, apart=len(shared) == 1)
+        real, fake = judged["real"], judged["fake"]
 
-        seen = self.seen("discriminator", Seen(real=logits["real"], fake=logits["fake"]))
+        seen = self.seen(discriminator, Seen(real=real.logits, fake=fake.logits), batch)
         assert seen.real is not None
         adversarial = self.loss.adversarial
         value = (
@@ -100,32 +118,48 @@ class Standard(Game):
         terms = {"adversarial": value}
         gradients: dict[str, Tensor] = {}
         if shared:
-            at = [name for name in shown if name in shared]
-            total = torch.stack([verdict(logits[name]) for name in at]).sum()
-            found = torch.autograd.grad(total, [shown[name] for name in at], create_graph=True)
+            at = [kind for kind in shown if kind in shared]
+            total = torch.stack([verdict(judged[kind].logits) for kind in at]).sum()
+            found = torch.autograd.grad(total, [shown[kind].samples for kind in at], create_graph=True)
             gradients = dict(zip(at, found, strict=True))
         for name, penalty in due.items():
+            told = fake.shown if penalty.at == "fake" else real.shown
+
+            def logits_of(x: Tensor, told: Shown = told) -> Tensor:
+                return self.judge(discriminator, replace(told, samples=x)).logits
+
             amount = (
                 penalty.value(gradients[penalty.at])
                 if penalty.at in gradients
-                else penalty(self.discriminator, shown["real"], shown["fake"])
+                else penalty(logits_of, real.shown.samples, fake.shown.samples)
             )
             terms[name] = penalty.weight * penalty.every * amount
-        context = Context(self, batch, shown["fake"], logits["fake"], shown["real"], logits["real"], terms)
-        return self.with_tricks("discriminator", context)
+        return Context(self, batch, made, {discriminator: Duel(fake, real)}, terms)
 
-    def _generator_terms(self, batch: Batch) -> dict[str, Tensor]:
-        fake = self.view(self.generator(batch.latent["noise"]))
-        fake_logits = self.discriminator(fake)
-        real = real_logits = None
-        if self.generator_needs_real:
-            with torch.no_grad():
-                real = self.view(batch.data["real"])
-                real_logits = self.discriminator(real)
-        seen = self.seen("generator", Seen(real=real_logits, fake=fake_logits))
-        terms = {"adversarial": self.loss.adversarial.generator(seen.fake, seen.real)}
-        return self.with_tricks("generator", Context(self, batch, fake, fake_logits, real, real_logits, terms))
+    def reply(self, player: str, made: Shown, batch: Batch) -> Context:
+        fake = self.show(made, batch)
+        duels = {}
+        values = []
+        for name in self.discriminators:
+            judged, real = self.judge(name, fake), None
+            if self.generator_needs_real:
+                with torch.no_grad():
+                    real = self.judge(name, self.show(self.real(batch), batch))
+            duels[name] = Duel(judged, real)
+            seen = self.seen(player, Seen(real=real.logits if real else None, fake=judged.logits), batch)
+            values.append(self.loss.adversarial.generator(seen.fake, seen.real))
+        return Context(self, batch, made, duels, {"adversarial": self.aggregate(values)})
 
+    def aggregate(self, values: list[Tensor]) -> Tensor:
+        """What the generator minimises where several discriminators judge it: the mean of its losses."""
+        return torch.stack(values).mean()
 
-def _names(phase: Hashable) -> tuple[str, ...]:
-    return phase if isinstance(phase, tuple) else ()
+    def _judge_both(self, discriminator: str, shown: Mapping[str, Shown], apart: bool) -> dict[str, Judged]:
+        """Real and fake in one call where samples do not meet and nothing speaks against it."""
+        if apart or samples_meet(self.get_submodule(discriminator)):
+            return {kind: self.judge(discriminator, x) for kind, x in shown.items()}
+        sizes = [len(x.samples) for x in shown.values()]
+        given = {key: torch.cat([x.given[key] for x in shown.values()]) for key in shown["real"].given}
+        both = self.judge(discriminator, Shown(torch.cat([x.samples for x in shown.values()]), given))
+        parts = zip(shown.items(), both.logits.split(sizes), both.features.split(sizes), strict=True)
+        return {kind: Judged(x, logits, features) for (kind, x), logits, features in parts}

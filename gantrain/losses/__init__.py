@@ -6,17 +6,19 @@ from gantrain.losses.adversarial import (
     LeastSquares,
     Minimax,
     NonSaturating,
+    RelativisticAverage,
     RelativisticPaired,
     TargetLoss,
     Wasserstein,
 )
 from gantrain.losses.objective import Objective
-from gantrain.losses.penalties import R1, R2, GradientPenalty, Penalty
+from gantrain.losses.penalties import R1, R2, Dragan, GradientPenalty, Penalty
 
 __all__ = [
     "R1",
     "R2",
     "AdversarialLoss",
+    "Dragan",
     "GradientPenalty",
     "Hinge",
     "LeastSquares",
@@ -24,6 +26,7 @@ __all__ = [
     "NonSaturating",
     "Objective",
     "Penalty",
+    "RelativisticAverage",
     "RelativisticPaired",
     "TargetLoss",
     "Wasserstein",

@@ -134,3 +134,25 @@ class RelativisticPaired(AdversarialLoss):
         if real is None:
             raise ValueError("a relativistic generator loss needs the real logits")
         return F.softplus(real.float() - fake.float()).mean()
+
+
+class RelativisticAverage(AdversarialLoss):
+    """D: softplus(-(D(x) - E D(G(z)))) + softplus(D(G(z)) - E D(x)); G: the same with real and fake in exchanged parts.
+
+    Jolicoeur-Martineau 2018, equations 5 and 6, with means over the batch for the expectations.
+    """
+
+    needs_real = True
+
+    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+        real, fake = real.float(), fake.float()
+        return F.softplus(fake.mean(0) - real).mean() + F.softplus(fake - real.mean(0)).mean()
+
+    def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        if real is None:
+            raise ValueError("a relativistic generator loss needs the real logits")
+        return self.discriminator(fake, real)
+
+    def accuracy(self, real: Tensor, fake: Tensor) -> Tensor:
+        """The share of samples on the right side of the other kind's mean."""
+        return ((real > fake.mean(0)).float().mean() + (fake < real.mean(0)).float().mean()) / 2

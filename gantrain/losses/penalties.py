@@ -79,6 +79,17 @@ class GradientPenalty(Penalty):
         return (norms - self.target).square().mean()
 
 
+class Dragan(GradientPenalty):
+    """(‖∇D(x + α·δ)‖ - target)² around the data, α ~ U[0, 1] per sample (Kodali et al. 2017, equation 4).
+
+    δ is ½·std(x)·U[0, 1) in every entry, as in the reference code, std(x) that of the whole batch.
+    """
+
+    def points(self, real: Tensor, fake: Tensor) -> Tensor:
+        delta = 0.5 * real.std() * torch.rand_like(real)
+        return real + torch.rand(len(real), *[1] * (real.dim() - 1), device=real.device) * delta
+
+
 class R1(Penalty):
     """½‖∇D(x)‖² at the real samples; `weight` is the paper's γ (Mescheder et al. 2018, equation 9)."""
 

@@ -40,12 +40,13 @@ class Evaluation:
 
 
 class Metric:
-    """Judges an evaluation. `higher_is_better` names the keys for which that holds.
+    """Judges an evaluation. `keys` names the figures it gives, `higher_is_better` those for which that holds.
 
     Raises:
         ValueError: when it is built with settings that make no sense.
     """
 
+    keys: ClassVar[tuple[str, ...]] = ()
     higher_is_better: ClassVar[frozenset[str]] = frozenset()
 
     def check(self, source: Source) -> None:

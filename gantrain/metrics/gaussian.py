@@ -56,6 +56,8 @@ def wasserstein1_to_normal(samples: np.ndarray, mean: float, std: float) -> floa
 class Wasserstein1(GaussianMetric):
     """W1 between the samples and the true Gaussian, exact for the samples."""
 
+    keys = ("wasserstein1",)
+
     def __call__(self, evaluation: Evaluation) -> dict[str, float]:
         truth = self.truth(evaluation)
         return {"wasserstein1": wasserstein1_to_normal(evaluation.samples(self.n), truth.mean, truth.std)}
@@ -63,6 +65,8 @@ class Wasserstein1(GaussianMetric):
 
 class Moments(GaussianMetric):
     """Mean and standard deviation of the samples."""
+
+    keys = ("mean", "std")
 
     def __call__(self, evaluation: Evaluation) -> dict[str, float]:
         x = evaluation.samples(self.n)
@@ -93,6 +97,8 @@ class DensityMetric(GaussianMetric):
 class JSDivergence(DensityMetric):
     """The Jensen-Shannon divergence in nats, by quadrature: 0 for equal, log 2 for disjoint distributions."""
 
+    keys = ("js",)
+
     def __call__(self, evaluation: Evaluation) -> dict[str, float]:
         x, p, q = self.densities(evaluation)
         m = np.maximum((p + q) / 2, 1e-300)  # half of the least number there is would be 0
@@ -102,6 +108,7 @@ class JSDivergence(DensityMetric):
 class KL(DensityMetric):
     """KL(p‖q) and KL(q‖p) in nats, by quadrature."""
 
+    keys = ("kl_real_fake", "kl_fake_real")
     floor = 1e-300  # where a density underflows, its logarithm is cut here
 
     def __call__(self, evaluation: Evaluation) -> dict[str, float]:
@@ -116,6 +123,8 @@ class OptimalDiscriminator(DensityMetric):
     `discriminator_error` is the mean of |D - D*| where either density exceeds 1 % of its peak; `js_estimate` is
     (V + log 4)/2 with the value V = E_p log D + E_q log(1 - D). Empty for losses whose logits are no probabilities.
     """
+
+    keys = ("discriminator_error", "js_estimate")
 
     def __call__(self, evaluation: Evaluation) -> dict[str, float]:
         if evaluation.discriminator is None or not evaluation.probability:

@@ -21,6 +21,7 @@ class Modes(Metric):
         samples: 2,500 in the paper.
     """
 
+    keys = ("modes", "high_quality", "reverse_kl")
     higher_is_better = frozenset({"modes", "high_quality"})
 
     def __init__(self, samples: int = 2500) -> None:

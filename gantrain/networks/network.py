@@ -24,8 +24,13 @@ class Discriminator(nn.Module, Automatic):
         """What the head sees: (N, F), or (N, F, H, W) where patches are judged."""
         return self.trunk(x)
 
+    def judge(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits, and the features that they are made of."""
+        features = self.features(x)
+        return self.head(features).flatten(1).squeeze(1), features
+
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.features(x)).flatten(1).squeeze(1)
+        return self.judge(x)[0]
 
 
 def images_only(shape: list[int], model: str) -> tuple[int, int]:

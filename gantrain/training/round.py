@@ -15,6 +15,9 @@ from gantrain.training.machine import Machine
 from gantrain.training.meter import Meter
 from gantrain.training.schedules import Schedule
 
+BEGINNING = 7
+"""What a seed is used for here besides turns (0): the second number that is mixed into it."""
+
 
 @dataclass
 class Progress:
@@ -76,6 +79,16 @@ class Round:
         self.seed, self.steps, self.batch_size, self.accumulate = seed, steps, batch_size, accumulate
         self.meter = Meter()
         self._step = torch.zeros((), dtype=torch.int64, device=machine.device)
+
+    def begin(self) -> None:
+        """Before the first round of a new run: what tricks take from the data and from the networks as they are."""
+        seed_default(mix(self.seed, BEGINNING), self.machine.device)
+
+        def draw(n: int) -> Batch:
+            return Batch(self.batches.draw(0, n), self.game.latents(n), self._step)
+
+        for trick in self.game.each_trick():
+            trick.begin(self.game, draw)
 
     def play(self, progress: Progress, observe: bool = False) -> None:
         """Plays one round and moves the counters on. `observe` adds what costs time to the meter."""

@@ -2,14 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor, nn
+
+from gantrain.automatic import Automatic
 
 if TYPE_CHECKING:
     from gantrain.games.base import Batch, Game
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Samples (N, …), and by name what a discriminator is told about each of them, such as labels (N,)."""
+
+    samples: Tensor
+    given: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a discriminator was shown and what it made of it: logits (N,) or (N, P), and the features under them."""
+
+    shown: Shown
+    logits: Tensor
+    features: Tensor
+
+
+@dataclass(frozen=True)
+class Duel:
+    """One discriminator's view of a turn."""
+
+    fake: Judged
+    real: Judged | None
 
 
 @dataclass(frozen=True)
@@ -26,26 +54,42 @@ class Seen:
 class Context:
     """What happened in a turn, for tricks that add or replace loss terms.
 
-    `real` and `fake` are samples as the discriminator was shown them; `terms` are the loss terms so far.
+    `made` are the fakes as they left the generator; `duels` what each discriminator that took part saw of them and of
+    real samples, by its name; `terms` the loss terms so far.
     """
 
     game: Game
     batch: Batch
-    fake: Tensor
-    fake_logits: Tensor
-    real: Tensor | None
-    real_logits: Tensor | None
+    made: Shown
+    duels: Mapping[str, Duel]
     terms: Mapping[str, Tensor]
 
 
-class Trick(nn.Module):
+@dataclass(frozen=True)
+class Plan:
+    """What a run will be: the shape of a sample, how many are played at once, the tags that its metrics give (None
+    where that is not known) and those of them that are better when higher, and the steps between evaluations."""
+
+    shape: Sequence[int]
+    samples: int
+    tags: frozenset[str] | None = None
+    higher_is_better: frozenset[str] = frozenset()
+    evaluate_every: int | None = None
+
+
+class Trick(nn.Module, Automatic):
     """Does nothing; a trick overrides the one or two hooks that it needs.
 
-    A trick is a module, so that its buffers move to the device and into the checkpoint with the game. Tricks are
-    called in the order in which the user names them. `needs_real`: the generator's turn must draw real samples too.
+    A trick is a module, so that its buffers move to the device and into the checkpoint with the game. They may come
+    into being while training: loading makes those that a checkpoint holds. Tricks are called in the order in which the
+    user names them. `needs_real`: the generator's turn must draw real samples too. `replaces`: the loss terms,
+    `<player>/<term>`, in whose place the trick puts its own.
     """
 
     needs_real: bool = False
+    replaces: Sequence[str] = ()
+    name: str = ""
+    """Set when the trick is installed: what the config calls it."""
 
     def setup(self, game: Game) -> None:
         """Once, when the game is built: layers to add or change.
@@ -54,15 +98,41 @@ class Trick(nn.Module):
             ValueError: the trick does not fit the game; the sentence says what to change.
         """
 
-    def fakes(self, x: Tensor) -> Tensor:
-        """The fakes of a discriminator's turn."""
-        return x
+    def shown_shape(self, shape: list[int]) -> list[int]:
+        """The shape of what the discriminator is shown, where samples have `shape`."""
+        return shape
 
-    def view(self, x: Tensor) -> Tensor:
+    def check(self, plan: Plan) -> None:
+        """Before any data is read.
+
+        Raises:
+            ValueError: the trick does not fit what is planned; the sentence says what to change.
+        """
+
+    def begin(self, game: Game, draw: Callable[[int], Batch]) -> None:
+        """Before the first turn of a new run; `draw` gives batches of real samples and latents of any size."""
+
+    def phase(self, player: str, played: int) -> Hashable:
+        """A plain value that changes when the trick's shapes or rules do; it comes back as `batch.phase[name]`.
+
+        Args:
+            played: how many turns the player had before this one.
+        """
+        return None
+
+    def fakes(self, made: Shown) -> Shown:
+        """The fakes of a discriminator's turn."""
+        return made
+
+    def view(self, x: Tensor, batch: Batch) -> Tensor:
         """What the discriminator is shown, real and fake alike; differentiable."""
         return x
 
-    def targets(self, player: str, seen: Seen) -> Seen:
+    def fold(self, shown: Shown) -> Shown:
+        """Samples put together for the discriminator, after every view."""
+        return shown
+
+    def targets(self, player: str, seen: Seen, batch: Batch) -> Seen:
         """The logits and targets that a player's loss sees."""
         return seen
 
@@ -79,3 +149,15 @@ class Trick(nn.Module):
     def should_stop(self, metrics: Mapping[str, float]) -> str | None:
         """After an evaluation: the reason to stop training, or None."""
         return None
+
+    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *rest: Any) -> None:
+        for key, value in state_dict.items():
+            name = key.removeprefix(prefix)
+            if key.startswith(prefix) and "." not in name:
+                self.register_buffer(name, torch.empty_like(value))
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+
+
+def is_discriminator(player: str) -> bool:
+    """Whether a player's name says that it judges: `discriminator`, `discriminator_2` …"""
+    return player.partition("_")[0] == "discriminator"

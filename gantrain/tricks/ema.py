@@ -54,12 +54,12 @@ class EMA(Trick):
         slow = [*average.parameters(), *average.buffers()]
         fast = [*current.parameters(), *current.buffers()]
         floats = [k for k, t in enumerate(slow) if t.is_floating_point()]
-        _lerp([slow[k] for k in floats], [fast[k] for k in floats], weight)
+        lerp([slow[k] for k in floats], [fast[k] for k in floats], weight)
         for k in set(range(len(slow))) - set(floats):
             slow[k].copy_(fast[k])
 
 
-def _lerp(slow: list[Tensor], fast: list[Tensor], weight: Tensor) -> None:
+def lerp(slow: list[Tensor], fast: list[Tensor], weight: Tensor) -> None:
     """slow += weight · (fast - slow), with a weight that stays on the device."""
     change = torch._foreach_sub(fast, slow)
     torch._foreach_mul_(change, weight)

@@ -5,17 +5,35 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import torch
+
 from gantrain.losses import TargetLoss
-from gantrain.tricks.base import Seen, Trick
+from gantrain.tricks.base import Seen, Trick, is_discriminator
 
 if TYPE_CHECKING:
-    from gantrain.games.base import Game
+    from gantrain.games.base import Batch, Game
+
+
+def loss_with_targets(game: Game, name: str) -> TargetLoss:
+    """The game's loss, if it compares logits with targets.
+
+    Raises:
+        ValueError: it does not.
+    """
+    loss = game.loss.adversarial
+    if not isinstance(loss, TargetLoss):
+        raise ValueError(
+            f"{name} needs a loss with targets, which {type(loss).__name__} is not: "
+            "use loss=nonsaturating, minimax, lsgan, dragan or r1, or leave the trick out"
+        )
+    return loss
 
 
 class LabelSmoothing(Trick):
     """The discriminator's target for real samples is `real`; the fake target stays (Salimans et al. 2016, section 3.4).
 
     Smoothing the fake target too would reward the generator for samples that the discriminator already knows.
+    Real samples whose label is flipped keep the flipped one.
     """
 
     def __init__(self, real: float = 0.9) -> None:
@@ -23,11 +41,12 @@ class LabelSmoothing(Trick):
         self.real = real
 
     def setup(self, game: Game) -> None:
-        if not isinstance(game.loss.adversarial, TargetLoss):
-            raise ValueError(
-                f"label_smoothing needs a loss with targets, which {type(game.loss.adversarial).__name__} is not: "
-                "use loss=nonsaturating, minimax, lsgan or r1, or leave the trick out"
-            )
+        self.label = loss_with_targets(game, "label_smoothing").real_label
 
-    def targets(self, player: str, seen: Seen) -> Seen:
-        return replace(seen, real_target=self.real) if player.startswith("discriminator") else seen
+    def targets(self, player: str, seen: Seen, batch: Batch) -> Seen:
+        if not is_discriminator(player):
+            return seen
+        target = seen.real_target
+        if isinstance(target, torch.Tensor):
+            return replace(seen, real_target=torch.where(target == self.label, self.real, target))
+        return replace(seen, real_target=self.real if target in (None, self.label) else target)

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
 
-from gantrain.networks.layers import spectrally_normalise
-from gantrain.tricks.base import Trick
+from gantrain.tricks.base import Plan, Trick
+from gantrain.tricks.inserting import insert_before, named_layer
 
 if TYPE_CHECKING:
     from gantrain.games.base import Game
@@ -32,12 +31,23 @@ class MinibatchLayer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         size = self.group_size or len(x)
-        if len(x) % size:
-            raise ValueError(f"minibatch_discrimination: a batch of {len(x)} is not whole groups of {size}")
         m = self.kernels(x).view(-1, size, self.num_kernels, self.kernel_dim)
         distance = (m[:, :, None] - m[:, None]).abs().sum(-1)  # (groups, size, size, kernels)
         closeness = torch.exp(-distance).sum(2)  # each sample's distance to itself is 0 and adds 1, as in the paper
         return torch.cat([x, closeness.view(-1, self.num_kernels).to(x.dtype)], 1)
+
+
+def check_groups(name: str, samples: int, group_size: int | None) -> None:
+    """Whether a batch is whole groups.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if group_size is not None and (group_size < 2 or samples % group_size):
+        raise ValueError(
+            f"{name}.group_size={group_size} does not part {samples} samples into whole groups of two or more: "
+            "choose a divisor of trainer.batch_size / trainer.accumulate, counted in packs where packing is used"
+        )
 
 
 class MinibatchDiscrimination(Trick):
@@ -66,33 +76,20 @@ class MinibatchDiscrimination(Trick):
         for name in game.discriminators:
             self._insert(game.get_submodule(name))
 
-    def _insert(self, discriminator: nn.Module) -> None:
-        names = dict(discriminator.named_modules())
-        old = names.get(self.layer)
-        if not isinstance(old, nn.Linear):
-            linear = ", ".join(n for n, m in names.items() if isinstance(m, nn.Linear)) or "none here"
-            raise ValueError(
-                f"minibatch_discrimination stands before a linear layer, which {self.layer!r} is not: {linear}"
-            )
-        features = old.in_features
-        if self.instead is not None:
-            features = self._take_out(discriminator, names)
-        layer = MinibatchLayer(features, self.num_kernels, self.kernel_dim, self.group_size)
-        wider = nn.Linear(features + self.num_kernels, old.out_features, bias=old.bias is not None)
-        if old.in_features == features:  # what the layer saw before keeps its initial weights
-            with torch.no_grad():
-                wider.weight[:, :features] = old.weight
-        inserted = nn.Sequential(layer, wider)
-        if parametrize.is_parametrized(old, "weight"):
-            spectrally_normalise(inserted)
-        discriminator.set_submodule(self.layer, inserted)
+    def check(self, plan: Plan) -> None:
+        check_groups("minibatch_discrimination", plan.samples, self.group_size)
 
-    def _take_out(self, discriminator: nn.Module, names: dict[str, nn.Module]) -> int:
-        block = names.get(self.instead or "")
+    def _insert(self, discriminator: nn.Module) -> None:
+        old = named_layer(discriminator, self.layer, (nn.Linear,), "minibatch_discrimination")
+        assert isinstance(old, nn.Linear)
+        inside = old.in_features if self.instead is None else self._take_out(discriminator, self.instead)
+        layer = MinibatchLayer(inside, self.num_kernels, self.kernel_dim, self.group_size)
+        insert_before(discriminator, self.layer, layer, inside, self.num_kernels)
+
+    def _take_out(self, discriminator: nn.Module, name: str) -> int:
+        block = dict(discriminator.named_modules()).get(name)
         inside = next((m for m in block.modules() if isinstance(m, nn.Linear)), None) if block is not None else None
         if inside is None:
-            raise ValueError(
-                f"minibatch_discrimination: the discriminator has no linear block {self.instead!r} to replace"
-            )
-        discriminator.set_submodule(self.instead or "", nn.Identity())
+            raise ValueError(f"minibatch_discrimination: the discriminator has no linear block {name!r} to replace")
+        discriminator.set_submodule(name, nn.Identity())
         return inside.in_features

@@ -66,7 +66,7 @@ def test_loss_config_says_how_the_game_goes() -> None:
 def test_penalties_that_share_a_forward_equal_those_that_do_not() -> None:
     torch.manual_seed(0)
     game = build_game(config("dataset=ring8", "loss=r3"))
-    batch = Batch({"real": torch.randn(16, 2)}, game.latents(16), torch.zeros(()), phase=("r1", "r2"))
+    batch = Batch({"real": torch.randn(16, 2)}, game.latents(16), torch.zeros(()), phase={"penalties": ("r1", "r2")})
     terms = game.terms("discriminator", batch)
     discriminator, fake = game.get_submodule("discriminator"), game.get_submodule("generator")(batch.latent["noise"])
     for name, penalty in game.loss.penalties.items():
@@ -77,12 +77,12 @@ def test_penalties_that_share_a_forward_equal_those_that_do_not() -> None:
 def test_lazy_penalties_are_played_every_kth_turn_and_k_times_as_strong() -> None:
     words = ["dataset=ring8", "loss=r1"]
     always, lazy = build_game(config(*words)), build_game(config(*words, "loss.penalties.r1.every=4"))
-    assert [lazy.phase("discriminator", k) for k in range(5)] == [("r1",), (), (), (), ("r1",)]
-    assert lazy.phase("generator", 0) == ()
-    batch = Batch({"real": torch.randn(8, 2)}, always.latents(8), torch.zeros(()), phase=("r1",))
+    assert [lazy.phase("discriminator", k)["penalties"] for k in range(5)] == [("r1",), (), (), (), ("r1",)]
+    assert lazy.phase("generator", 0) == {}
+    batch = Batch({"real": torch.randn(8, 2)}, always.latents(8), torch.zeros(()), phase={"penalties": ("r1",)})
     once, fourfold = (game.terms("discriminator", batch)["r1"] for game in (always, lazy))
     torch.testing.assert_close(4 * once, fourfold)
-    skipped = Batch(batch.data, batch.latent, batch.step, phase=())
+    skipped = Batch(batch.data, batch.latent, batch.step, phase={"penalties": ()})
     assert "r1" not in lazy.terms("discriminator", skipped)
 
 
@@ -148,7 +148,7 @@ def test_a_patch_discriminators_penalty_is_that_of_its_mean_logit() -> None:
     torch.manual_seed(0)
     game = build_game(config(*SETTINGS["dcgan"], "loss=r3", "model.discriminator.discriminator=patch"))
     real = torch.randn(4, 1, 16, 16)
-    batch = Batch({"real": real}, game.latents(4), torch.zeros(()), phase=("r1", "r2"))
+    batch = Batch({"real": real}, game.latents(4), torch.zeros(()), phase={"penalties": ("r1", "r2")})
     terms = game.terms("discriminator", batch)
     x = real.clone().requires_grad_(True)
     (gradient,) = torch.autograd.grad(game.get_submodule("discriminator")(x).mean(1).sum(), x)

@@ -13,6 +13,7 @@ from torch import nn
 from gantrain.building import build
 from gantrain.commands.assembly import build_game
 from gantrain.errors import UserError
+from gantrain.games import Batch
 from gantrain.networks.layers import samples_meet
 from gantrain.training.round import Progress
 from gantrain.tricks import EMA, Seen
@@ -24,9 +25,10 @@ SMALL = ["dataset=ring8", "loss=nonsaturating", "trainer.batch_size=8"]
 def test_label_smoothing_changes_the_real_target_only() -> None:
     game = build_game(config(*SMALL, "tricks=[label_smoothing]"))
     logits = torch.zeros(2)
-    seen = game.seen("discriminator", Seen(real=logits, fake=logits))
+    batch = Batch({}, {}, torch.zeros(()))
+    seen = game.seen("discriminator", Seen(real=logits, fake=logits), batch)
     assert (seen.real_target, seen.fake_target) == (0.9, None)
-    assert game.seen("generator", Seen(fake=logits)).real_target is None
+    assert game.seen("generator", Seen(fake=logits), batch).real_target is None
 
 
 def test_label_smoothing_in_the_loss() -> None:
@@ -35,8 +37,6 @@ def test_label_smoothing_in_the_loss() -> None:
     game = build_game(cfg)
     nn.init.zeros_(game.get_submodule("discriminator.head").weight)  # type: ignore[arg-type]
     nn.init.constant_(game.get_submodule("discriminator.head").bias, 1.5)  # type: ignore[arg-type]
-    from gantrain.games import Batch
-
     batch = Batch({"real": torch.randn(4, 2)}, game.latents(4), torch.zeros(()))
     term = game.terms("discriminator", batch)["adversarial"].item()
     assert term == pytest.approx(2 * math.log(1 + math.exp(1.5)) - 0.9 * 1.5)

@@ -1,0 +1,52 @@
+"""Layers put before the one that judges."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn.utils import parametrize
+
+from gantrain.networks.layers import spectrally_normalise
+
+Judging = nn.Linear | nn.Conv2d
+
+
+def named_layer(discriminator: nn.Module, name: str, kinds: tuple[type[nn.Module], ...], trick: str) -> Judging:
+    """The layer of that name.
+
+    Raises:
+        ValueError: there is none of these kinds.
+    """
+    names = dict(discriminator.named_modules())
+    found = names.get(name)
+    if not isinstance(found, kinds):
+        have = ", ".join(n for n, m in names.items() if isinstance(m, kinds)) or "none here"
+        wanted = " or ".join("linear" if kind is nn.Linear else "convolution" for kind in kinds)
+        raise ValueError(f"{trick} stands before a {wanted} layer, which {name!r} is not: {have}")
+    assert isinstance(found, (nn.Linear, nn.Conv2d))
+    return found
+
+
+def insert_before(discriminator: nn.Module, name: str, layer: nn.Module, inside: int, extra: int) -> None:
+    """Puts `layer`, which makes `extra` features more out of `inside`, before the layer of that name.
+
+    What the layer saw before keeps its initial weights.
+    """
+    old = discriminator.get_submodule(name)
+    assert isinstance(old, (nn.Linear, nn.Conv2d))
+    bias = old.bias is not None
+    wider: Judging
+    if isinstance(old, nn.Linear):
+        before = old.in_features
+        wider = nn.Linear(inside + extra, old.out_features, bias)
+    else:
+        before = old.in_channels
+        size, stride, padding = (tuple(x) for x in (old.kernel_size, old.stride, old.padding))
+        wider = nn.Conv2d(inside + extra, old.out_channels, size, stride, padding, bias=bias)  # type: ignore[arg-type]
+    if before == inside:
+        with torch.no_grad():
+            wider.weight[:, :inside] = old.weight
+    inserted = nn.Sequential(layer, wider)
+    if parametrize.is_parametrized(old, "weight"):
+        spectrally_normalise(inserted)
+    discriminator.set_submodule(name, inserted)

@@ -1,0 +1,49 @@
+"""Label flipping."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from gantrain.tricks.base import Seen, Trick, is_discriminator
+from gantrain.tricks.label_smoothing import loss_with_targets
+
+if TYPE_CHECKING:
+    from gantrain.games.base import Batch, Game
+
+
+class LabelFlipping(Trick):
+    """Tells the discriminator the wrong label for a share of its samples (Chintala et al. 2016, ganhacks, 6).
+
+    Args:
+        share: the probability, for each sample by itself, that real is called fake or fake is called real.
+
+    Raises:
+        ValueError: `share` is no probability below ½, from which on labels would say the opposite.
+    """
+
+    def __init__(self, share: float = 0.05) -> None:
+        super().__init__()
+        if not 0 <= share < 0.5:
+            raise ValueError(f"share must lie in [0, 0.5), got {share}")
+        self.share = share
+
+    def setup(self, game: Game) -> None:
+        loss = loss_with_targets(game, "label_flipping")
+        self.real_label, self.fake_label = loss.real_label, loss.fake_label
+
+    def targets(self, player: str, seen: Seen, batch: Batch) -> Seen:
+        if not is_discriminator(player) or seen.real is None:
+            return seen
+        real_target = self._flip(seen.real, seen.real_target, self.real_label, self.fake_label)
+        fake_target = self._flip(seen.fake, seen.fake_target, self.fake_label, self.real_label)
+        return replace(seen, real_target=real_target, fake_target=fake_target)
+
+    def _flip(self, logits: Tensor, target: float | Tensor | None, own: float, other: float) -> Tensor:
+        target = own if target is None else target
+        sample = torch.rand(len(logits), *[1] * (logits.dim() - 1), device=logits.device)
+        flipped = (sample < self.share).expand_as(logits)
+        return torch.where(flipped, other, torch.as_tensor(target, dtype=torch.float32, device=logits.device))

@@ -1,0 +1,44 @@
+"""Mode seeking."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from gantrain.tricks.base import Context, Plan, Trick, is_discriminator
+
+
+class ModeSeeking(Trick):
+    """The generator also pays 1 / (d(G(z₁), G(z₂)) / d(z₁, z₂)), d the mean absolute difference (Mao et al. 2019).
+
+    Pairs are the first and the second half of the batch.
+
+    Args:
+        weight: λ, 1 in the paper.
+
+    Raises:
+        ValueError: a negative weight, or a batch that cannot be halved.
+    """
+
+    def __init__(self, weight: float = 1.0) -> None:
+        super().__init__()
+        if weight < 0:
+            raise ValueError(f"weight must be 0 or more, got {weight}")
+        self.weight = weight
+
+    def check(self, plan: Plan) -> None:
+        if plan.samples % 2:
+            raise ValueError(f"mode_seeking pairs samples, and {plan.samples} is odd: set an even trainer.batch_size")
+
+    def terms(self, player: str, context: Context) -> Mapping[str, Tensor]:
+        if is_discriminator(player):
+            return {}
+        between = [_halves_apart(x) for x in (context.made.samples, context.batch.latent["noise"])]
+        ratio = between[0] / between[1]
+        return {"mode_seeking": self.weight / (ratio + 1e-5)}  # 1e-5 as in the reference code
+
+
+def _halves_apart(x: Tensor) -> Tensor:
+    first, second = x.float().chunk(2)
+    return (first - second).abs().mean()

@@ -1,0 +1,55 @@
+"""Orthogonal regularisation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from gantrain.tricks.base import Context, Trick
+
+
+class Orthogonal(Trick):
+    """Filters of a layer should not resemble each other: β·‖WWᵀ ⊙ (1 - I)‖²_F (Brock et al. 2018, equation 3).
+
+    The rows of W are the layer's filters; their lengths are left free.
+
+    Args:
+        weight: β, 1e-4 in the paper.
+        players: whose layers; the paper's generator by default.
+
+    Raises:
+        ValueError: a negative weight.
+    """
+
+    def __init__(self, weight: float = 1e-4, players: list[str] | None = None) -> None:
+        super().__init__()
+        if weight < 0:
+            raise ValueError(f"weight must be 0 or more, got {weight}")
+        self.weight, self.players = weight, ["generator"] if players is None else players
+
+    def terms(self, player: str, context: Context) -> Mapping[str, Tensor]:
+        if player not in self.players:
+            return {}
+        own = {id(p) for p in context.game.parameters_of(player)}
+        filters = [w for m in context.game.modules() if (w := filters_of(m, own)) is not None]
+        return {"orthogonal": self.weight * torch.stack([resemblance(w) for w in filters]).sum()}
+
+
+def filters_of(module: nn.Module, own: set[int]) -> Tensor | None:
+    """A layer's weight as (filters, entries), where it is among the parameters `own`."""
+    if not isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
+        return None
+    weight = module.parametrizations.weight.original if hasattr(module, "parametrizations") else module.weight  # type: ignore[union-attr]
+    assert isinstance(weight, Tensor)
+    if id(weight) not in own:
+        return None
+    return (weight.transpose(0, 1) if isinstance(module, nn.ConvTranspose2d) else weight).flatten(1)
+
+
+def resemblance(filters: Tensor) -> Tensor:
+    """‖WWᵀ ⊙ (1 - I)‖²_F for W (filters, entries), by whichever Gram matrix is smaller: ‖WWᵀ‖_F = ‖WᵀW‖_F."""
+    w = filters.float()
+    gram = w @ w.T if len(w) <= w.shape[1] else w.T @ w
+    return gram.square().sum() - w.square().sum(1).square().sum()

@@ -1,0 +1,39 @@
+"""Packing: the discriminator judges several samples at once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gantrain.tricks.base import Plan, Shown, Trick
+
+
+class Packing(Trick):
+    """D judges `m` samples as one, stacked along the channels (Lin et al. 2018, PacGAN).
+
+    A pack holds samples that follow each other, all real or all fake. It is made after every view, whatever the order
+    of the tricks; penalties and targets then belong to packs.
+
+    Raises:
+        ValueError: `m` below 2.
+    """
+
+    samples_meet = True
+
+    def __init__(self, m: int = 2) -> None:
+        super().__init__()
+        if m < 2:
+            raise ValueError(f"m must be 2 or more, got {m}")
+        self.m = m
+
+    def shown_shape(self, shape: list[int]) -> list[int]:
+        return [self.m * shape[0], *shape[1:]]
+
+    def check(self, plan: Plan) -> None:
+        if plan.samples % self.m:
+            raise ValueError(
+                f"{plan.samples} samples are not whole packs of {self.m}: make trainer.batch_size / trainer.accumulate "
+                f"a multiple of {self.m}, such as trainer.batch_size={-(-plan.samples // self.m) * self.m}"
+            )
+
+    def fold(self, shown: Shown) -> Shown:
+        return replace(shown, samples=shown.samples.unflatten(0, (-1, self.m)).flatten(1, 2))

@@ -1,0 +1,65 @@
+"""Unrolled discriminators."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+from torch.func import functional_call
+
+from gantrain.tricks.base import Context, Trick, is_discriminator
+
+
+class Unrolled(Trick):
+    """The generator plays against the discriminator as it will be `steps` steps later (Metz et al. 2016, equation 10).
+
+    The steps are gradient descent on the discriminator's whole loss, on this turn's samples, and the generator's
+    gradient runs through them (equations 6 to 8). The discriminator itself and its optimizer stay as they are: the
+    steps work on copies of its weights and of all buffers.
+
+    Args:
+        steps: K.
+        lr: η of the unrolled steps.
+
+    Raises:
+        ValueError: `steps` or `lr` is not positive.
+    """
+
+    needs_real = True
+    replaces = ("generator/adversarial",)
+
+    def __init__(self, steps: int = 5, lr: float = 0.1) -> None:
+        super().__init__()
+        if steps < 1 or lr <= 0:
+            raise ValueError(f"steps and lr must be positive, got {steps} and {lr}")
+        self.steps, self.lr = steps, lr
+
+    def terms(self, player: str, context: Context) -> Mapping[str, Tensor]:
+        if is_discriminator(player):
+            return {}
+        game, made = context.game, context.made
+        buffers = {name: buffer.clone() for name, buffer in game.named_buffers()}
+        weights = {
+            name: weight.detach().clone().requires_grad_(True)
+            for name, weight in game.named_parameters()
+            if name.partition(".")[0] in game.discriminators
+        }
+        for step in range(self.steps):
+
+            def loss(step: int = step) -> Tensor:
+                terms: list[Tensor] = []
+                for name in game.discriminators:
+                    batch = replace(context.batch, phase=game.phase(name, step))
+                    terms += game.with_tricks(name, game.contest(name, made, batch)).values()
+                return torch.stack(terms).sum()
+
+            total = functional_call(game, {**weights, **buffers}, (loss,))
+            slopes = torch.autograd.grad(total, list(weights.values()), create_graph=True, materialize_grads=True)
+            weights = {name: w - self.lr * slope for (name, w), slope in zip(weights.items(), slopes, strict=True)}
+
+        def answer() -> Tensor:
+            return game.reply(player, made, context.batch).terms["adversarial"]
+
+        return {"adversarial": functional_call(game, {**weights, **buffers}, (answer,))}
