@@ -16,6 +16,35 @@ import tempfile
 import time
 from pathlib import Path
 
+NO_FIGURES = ("job", "seed", "outputs_dir", "status", "step", "reason")
+
+
+def sweep(words: list[str], seeds: int) -> tuple[dict[str, list[float]], float]:
+    """The figures of each seed's last evaluation by name, and the seconds that a run took.
+
+    Raises:
+        RuntimeError: a run failed; with what it said.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.monotonic()
+        numbers = ",".join(str(seed) for seed in range(seeds))
+        command = [sys.executable, "-m", "gantrain", "-m", *words, f"seed={numbers}", f"outputs_dir={folder}"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(done.stdout[-2000:] + done.stderr)
+        each = (time.monotonic() - began) / seeds
+        (table,) = Path(folder).glob("sweeps/*/*/summary.csv")
+        rows = list(csv.DictReader(table.open()))
+    chosen = {word.partition("=")[0] for word in words}
+    names = [name for name in rows[0] if name not in NO_FIGURES and name not in chosen]
+    return {name: [float(row[name]) for row in rows if row[name]] for name in names}, each
+
+
+def spread(values: list[float]) -> str:
+    """Mean, least, most and each."""
+    of_all = f"mean {statistics.fmean(values):.4g}  min {min(values):.4g}  max {max(values):.4g}"
+    return f"{of_all}  ({' '.join(f'{value:.4g}' for value in values)})"
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -23,26 +52,10 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=10)
     arguments = parser.parse_args()
     for dataset in arguments.datasets:
-        with tempfile.TemporaryDirectory() as folder:
-            seeds = ",".join(str(seed) for seed in range(arguments.seeds))
-            began = time.monotonic()
-            words = ["-m", f"dataset={dataset}", f"seed={seeds}", f"outputs_dir={folder}"]
-            done = subprocess.run(
-                [sys.executable, "-m", "gantrain", *words], capture_output=True, text=True, check=False
-            )
-            if done.returncode:
-                print(done.stdout[-2000:], done.stderr, file=sys.stderr)
-                return 1
-            each = (time.monotonic() - began) / arguments.seeds
-            (table,) = Path(folder).glob("sweeps/*/*/summary.csv")
-            rows = list(csv.DictReader(table.open()))
+        figures, each = sweep([f"dataset={dataset}"], arguments.seeds)
         print(f"\n{dataset}: {arguments.seeds} seeds, {each:.0f} s each")
-        for name in rows[0]:
-            if name not in ("job", "dataset", "seed", "outputs_dir", "status", "step", "reason"):
-                values = [float(row[name]) for row in rows if row[name]]
-                if values:
-                    spread = f"mean {statistics.fmean(values):.4g}  min {min(values):.4g}  max {max(values):.4g}"
-                    print(f"  {name:<16} {spread}  ({' '.join(f'{v:.4g}' for v in values)})")
+        for name, values in figures.items():
+            print(f"  {name:<16} {spread(values)}")
     return 0
 
 
