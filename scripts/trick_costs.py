@@ -33,7 +33,12 @@ LEFT_OUT = ("minibatch_tutorial",)  # for the tutorial's own networks
 def seconds_per_step(words: list[str], steps: int) -> float | None:
     """The median over the log of one run; None where the trick does not fit the data."""
     with tempfile.TemporaryDirectory() as folder:
-        common = [f"outputs_dir={folder}", f"trainer.steps={steps}", f"log.every={max(steps // 6, 1)}", "metrics.use=[]"]
+        common = [
+            f"outputs_dir={folder}",
+            f"trainer.steps={steps}",
+            f"log.every={max(steps // 6, 1)}",
+            "metrics.use=[]",
+        ]
         common += ["loss=nonsaturating", "optimizer=adam", "checkpoint.every=1000000", "log.samples_every=1000000"]
         if any(word.startswith("tricks.early_stopping") for word in words):
             common.remove("metrics.use=[]")
