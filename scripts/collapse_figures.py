@@ -3,8 +3,8 @@
     python scripts/collapse_figures.py [none packing2 unrolled5 …] [--seeds 10]
 
 A run takes under a minute of one CPU core, with unrolling about seven. Figures are those of the runs' own last
-evaluation: modes hit of 8, the reverse KL of the shares of samples per mode (0 where all are alike), and the share of 2,500
-samples within three standard deviations of a mode.
+evaluation: modes hit of 8, the reverse KL of the shares of samples per mode (0 where all are alike), and the share of
+2,500 samples within three standard deviations of a mode.
 """
 
 from __future__ import annotations
