@@ -24,6 +24,7 @@ from gantrain.training.machine import Machine
 from gantrain.training.round import Round
 
 CPU = torch.device("cpu")
+pytest.register_assert_rewrite("effects", "playing", "traces")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -54,7 +55,11 @@ def config(*overrides: str) -> DictConfig:
 
 def round_of(*overrides: str) -> Round:
     """A round over the real data of these overrides, ready to play."""
-    cfg = config(*overrides)
+    return round_from(config(*overrides))
+
+
+def round_from(cfg: DictConfig) -> Round:
+    """A round over the real data of a complete config, ready to play."""
     game = build_game(cfg)
     machine = Machine(CPU)
     machine.place(game)

@@ -59,9 +59,10 @@ def test_modules_fit_on_a_few_screens() -> None:
 
 
 def test_every_loss_and_penalty_has_its_name() -> None:
-    for name in ("Minimax", "NonSaturating", "LeastSquares", "Wasserstein", "Hinge", "RelativisticPaired"):
+    names = ("Minimax", "NonSaturating", "LeastSquares", "Wasserstein", "Hinge")
+    for name in (*names, "RelativisticPaired", "RelativisticAverage"):
         assert issubclass(getattr(losses, name), losses.AdversarialLoss)
-    for name in ("GradientPenalty", "R1", "R2"):
+    for name in ("GradientPenalty", "R1", "R2", "Dragan"):
         assert issubclass(getattr(losses, name), losses.Penalty)
 
 

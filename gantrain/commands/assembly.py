@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -71,9 +72,11 @@ def _plan(cfg: DictConfig) -> Plan:
     if known and cfg.metrics.best and cfg.metrics.best not in tags:
         have = f"metrics.use gives {', '.join(sorted(tags))}" if tags else "metrics.use names no metric"
         raise UserError(f"metrics.best={cfg.metrics.best} cannot be found: {have}")
+    samples = cfg.trainer.batch_size // cfg.trainer.accumulate
     return Plan(
         shape=list(cfg.data.shape),
-        samples=cfg.trainer.batch_size // cfg.trainer.accumulate,
+        samples=samples,
+        judged=samples * math.prod(cfg.data.shape) // math.prod(cfg.data.shown or cfg.data.shape),
         tags=tags if known else None,
         higher_is_better=frozenset(f"metrics/{key}" for kind in kinds for key in kind.higher_is_better),
         evaluate_every=cfg.metrics.every,

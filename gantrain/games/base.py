@@ -132,6 +132,9 @@ class Game(nn.Module):
         replaced: dict[str, str] = {}
         for name, trick in {**self.loss.tricks, **tricks}.items():
             trick.name = name
+            for player in trick.players or ():
+                if player not in {*self.seats(), *(seat.partition("_")[0] for seat in self.seats())}:
+                    raise ValueError(f"{name} has no player {player}: its players may be {', '.join(self.seats())}")
             trick.setup(self)
             for term in trick.replaces:
                 if term in replaced:
@@ -147,6 +150,10 @@ class Game(nn.Module):
         if self.averaged:
             self.averages.update({name: copy.deepcopy(self.get_submodule(name)) for name in self.generators})
             self.averages.requires_grad_(False)
+
+    def seats(self) -> tuple[str, ...]:
+        """The names of all players."""
+        return (*self.generators, *self.discriminators)
 
     def check(self, plan: Plan) -> None:
         """Whether every trick fits what is planned.

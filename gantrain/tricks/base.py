@@ -67,11 +67,12 @@ class Context:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run will be: the shape of a sample, how many are played at once, the tags that its metrics give (None
-    where that is not known) and those of them that are better when higher, and the steps between evaluations."""
+    """What a run will be: the shape of a sample, how many are played and how many judged at once, the tags that its
+    metrics give (None where that is not known), those that are better when higher, the steps between evaluations."""
 
     shape: Sequence[int]
     samples: int
+    judged: int
     tags: frozenset[str] | None = None
     higher_is_better: frozenset[str] = frozenset()
     evaluate_every: int | None = None
@@ -88,8 +89,14 @@ class Trick(nn.Module, Automatic):
 
     needs_real: bool = False
     replaces: Sequence[str] = ()
+    players: Sequence[str] | None = None
+    """Whom the trick concerns, by name or by what names begin with; None for whomever it finds."""
     name: str = ""
     """Set when the trick is installed: what the config calls it."""
+
+    def concerns(self, player: str) -> bool:
+        """Whether the player is among `players`."""
+        return self.players is None or player in self.players or player.partition("_")[0] in self.players
 
     def setup(self, game: Game) -> None:
         """Once, when the game is built: layers to add or change.

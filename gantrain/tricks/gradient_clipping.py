@@ -24,5 +24,5 @@ class GradientClipping(Trick):
         self.max_norm, self.players = max_norm, players
 
     def before_update(self, player: str, parameters: Sequence[nn.Parameter]) -> None:
-        if self.players is None or player in self.players:
+        if self.concerns(player):
             nn.utils.clip_grad_norm_(parameters, self.max_norm)

@@ -35,7 +35,7 @@ class HistoricalAveraging(Trick):
         self.weight, self.players = weight, players
 
     def terms(self, player: str, context: Context) -> Mapping[str, Tensor]:
-        if self.players is not None and player not in self.players:
+        if not self.concerns(player):
             return {}
         parameters = context.game.parameters_of(player)
         if not hasattr(self, f"{player}_turns"):

@@ -17,7 +17,7 @@ class LeCam(Trick):
 
     Args:
         weight: λ; 0.3 in the paper for CIFAR.
-        decay: of the moving averages, per turn.
+        decay: of the moving averages, per batch that D judges.
         start: steps before the term counts, until the averages are settled; 1,000 in the reference code.
 
     Raises:

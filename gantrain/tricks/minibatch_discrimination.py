@@ -77,7 +77,7 @@ class MinibatchDiscrimination(Trick):
             self._insert(game.get_submodule(name))
 
     def check(self, plan: Plan) -> None:
-        check_groups("minibatch_discrimination", plan.samples, self.group_size)
+        check_groups("minibatch_discrimination", plan.judged, self.group_size)
 
     def _insert(self, discriminator: nn.Module) -> None:
         old = named_layer(discriminator, self.layer, (nn.Linear,), "minibatch_discrimination")

@@ -30,7 +30,7 @@ class Orthogonal(Trick):
         self.weight, self.players = weight, ["generator"] if players is None else players
 
     def terms(self, player: str, context: Context) -> Mapping[str, Tensor]:
-        if player not in self.players:
+        if not self.concerns(player):
             return {}
         own = {id(p) for p in context.game.parameters_of(player)}
         filters = [w for m in context.game.modules() if (w := filters_of(m, own)) is not None]

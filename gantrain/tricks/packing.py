@@ -32,7 +32,7 @@ class Packing(Trick):
         if plan.samples % self.m:
             raise ValueError(
                 f"{plan.samples} samples are not whole packs of {self.m}: make trainer.batch_size / trainer.accumulate "
-                f"a multiple of {self.m}, such as trainer.batch_size={-(-plan.samples // self.m) * self.m}"
+                f"a multiple of {self.m}"
             )
 
     def fold(self, shown: Shown) -> Shown:

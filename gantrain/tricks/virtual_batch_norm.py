@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from gantrain.tricks.base import Trick
+from gantrain.tricks.base import Plan, Trick
 
 if TYPE_CHECKING:
     from gantrain.games.base import Batch, Game
@@ -63,6 +63,8 @@ class VirtualBatchNorm(Trick):
         ValueError: `size` below 2.
     """
 
+    players: Sequence[str]
+
     def __init__(self, players: list[str] | None = None, size: int = 64, with_sample: bool = True) -> None:
         super().__init__()
         if size < 2:
@@ -72,9 +74,6 @@ class VirtualBatchNorm(Trick):
 
     def setup(self, game: Game) -> None:
         for player in self.players:
-            if player not in (*game.generators, *game.discriminators):
-                have = ", ".join((*game.generators, *game.discriminators))
-                raise ValueError(f"{self.name} has no player {player}: players may be {have}")
             network = game.get_submodule(player)
             norms = {n: m for n, m in network.named_modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)}
             if not norms:
@@ -85,6 +84,11 @@ class VirtualBatchNorm(Trick):
             for name, norm in norms.items():
                 network.set_submodule(name, ReferenceNorm(norm, self.with_sample))
             self._attend(entrance(network), f"reference_{player}")
+
+    def check(self, plan: Plan) -> None:
+        packed = plan.samples // max(plan.judged, 1)
+        if self.size % packed:
+            raise ValueError(f"{self.name}.size={self.size} is not whole packs of {packed}: set a multiple of {packed}")
 
     def begin(self, game: Game, draw: Callable[[int], Batch]) -> None:
         batch = draw(self.size)

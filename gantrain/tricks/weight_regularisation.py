@@ -23,6 +23,7 @@ class WeightRegularisation(Trick):
     def __init__(self, l1: dict[str, float] | None = None, l2: dict[str, float] | None = None) -> None:
         super().__init__()
         self.l1, self.l2 = l1 or {}, l2 or {}
+        self.players = [*self.l1, *self.l2]
         if min([*self.l1.values(), *self.l2.values()], default=0) < 0:
             raise ValueError("l1 and l2 must be 0 or more")
 

@@ -14,6 +14,7 @@ from gantrain.losses import (
     LeastSquares,
     Minimax,
     NonSaturating,
+    RelativisticAverage,
     RelativisticPaired,
     Wasserstein,
 )
@@ -50,6 +51,11 @@ CASES = [
         RelativisticPaired(),
         -mean([log_sigmoid(r - f) for r, f in PAIRS]),
         -mean([log_sigmoid(f - r) for r, f in PAIRS]),
+    ),
+    (
+        RelativisticAverage(),
+        -mean([log_sigmoid(r - mean(FAKE)) for r in REAL]) - mean([log_sigmoid(mean(REAL) - f) for f in FAKE]),
+        -mean([log_sigmoid(f - mean(REAL)) for f in FAKE]) - mean([log_sigmoid(mean(FAKE) - r) for r in REAL]),
     ),
 ]
 NAMES = [type(case[0]).__name__ for case in CASES]
@@ -101,6 +107,32 @@ def test_disjoint_distributions_have_the_divergence_log_2() -> None:
     assert (value.item() + math.log(4)) / 2 == pytest.approx(math.log(2))
 
 
+def test_relativistic_losses_know_differences_only() -> None:
+    """The same number added to all logits changes nothing; discriminator and generator mirror each other."""
+    real, fake = torch.tensor(REAL), torch.tensor(FAKE)
+    for loss in (RelativisticPaired(), RelativisticAverage()):
+        torch.testing.assert_close(loss.discriminator(real + 3, fake + 3), loss.discriminator(real, fake))
+        torch.testing.assert_close(loss.generator(fake + 3, real + 3), loss.generator(fake, real))
+        torch.testing.assert_close(loss.generator(fake, real), loss.discriminator(fake, real))
+        with pytest.raises(ValueError, match="needs the real logits"):
+            loss.generator(fake)
+
+
+def test_where_real_and_fake_are_alike_a_relativistic_discriminator_guesses() -> None:
+    same = torch.full((5,), 3.0)
+    for players in (RelativisticAverage().discriminator, RelativisticAverage().generator):
+        assert players(same, same).item() == pytest.approx(2 * math.log(2))
+    assert RelativisticPaired().discriminator(same, same).item() == pytest.approx(math.log(2))
+
+
+def test_the_average_of_patches_is_that_of_each_place() -> None:
+    """(N, P) logits are P games at once: the loss is the mean over places."""
+    real, fake = torch.randn(6, 4), torch.randn(6, 4)
+    loss = RelativisticAverage()
+    places = [loss.discriminator(real[:, p], fake[:, p]) for p in range(4)]
+    torch.testing.assert_close(loss.discriminator(real, fake), torch.stack(places).mean())
+
+
 def test_smoothing_never_touches_the_fake_target() -> None:
     real, fake = torch.tensor(REAL), torch.tensor(FAKE)
     loss = NonSaturating()
@@ -118,4 +150,5 @@ def test_accuracy() -> None:
     real, fake = torch.tensor([1.0, -1.0]), torch.tensor([-1.0, -2.0])
     assert NonSaturating().accuracy(real, fake).item() == 0.75
     assert Wasserstein().accuracy(real, fake).item() == 1.0
+    assert RelativisticAverage().accuracy(torch.tensor([2.0, -3.0]), torch.tensor([-2.0, -1.0])).item() == 0.75
     assert LeastSquares().accuracy(torch.tensor([0.6]), torch.tensor([0.4])).item() == 1.0

@@ -73,8 +73,6 @@ def test_minibatch_groups_do_not_see_each_other() -> None:
     layer = MinibatchLayer(3, 2, 4, group_size=2)
     x = torch.randn(4, 3)
     torch.testing.assert_close(layer(x)[:2], layer(x[:2]))
-    with pytest.raises(ValueError, match="whole groups"):
-        layer(torch.randn(3, 3))
 
 
 def test_minibatch_discrimination_stands_before_the_last_layer_or_instead_of_one() -> None:
@@ -183,3 +181,18 @@ def test_settings_are_checked() -> None:
     ):
         with pytest.raises(UserError, match="positive"):
             build(node, "trick")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["tricks=[orthogonal]", "tricks.orthogonal.players=[generatr]"],
+        ["tricks=[historical_averaging]", "tricks.historical_averaging.players=[generatr]"],
+        ["tricks=[gradient_clipping]", "tricks.gradient_clipping.players=[generatr]"],
+        ["tricks=[weight_regularisation]", "+tricks.weight_regularisation.l1.generatr=1.0"],
+        ["tricks=[virtual_batch_norm]", "tricks.virtual_batch_norm.players=[generatr]"],
+    ],
+)
+def test_players_that_are_none_are_refused(words: list[str]) -> None:
+    with pytest.raises(UserError, match="no player generatr: its players may be generator, discriminator"):
+        build_game(config(*SMALL, *words))

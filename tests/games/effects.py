@@ -1,0 +1,296 @@
+"""What three rounds must show of each trick, whatever else takes part, and what must not be seen without it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from playing import QUICK, Moment, N
+from torch import Tensor, nn
+
+from gantrain.training.round import Round
+from gantrain.tricks.minibatch_discrimination import MinibatchLayer
+from gantrain.tricks.minibatch_stddev import StddevLayer
+from gantrain.tricks.virtual_batch_norm import ReferenceNorm
+
+Turns = list[Moment]
+Effect = Callable[[Round, Turns], None]
+EFFECTS: dict[str, Effect] = {}
+
+
+def effect_of(*tricks: str) -> Callable[[Effect], Effect]:
+    def note(check: Effect) -> Effect:
+        EFFECTS.update(dict.fromkeys(tricks, check))
+        return check
+
+    return note
+
+
+def turns_of(player: str, turns: Turns) -> Turns:
+    return [turn for turn in turns if turn.player == player]
+
+
+def valued(name: str, player: str, turns: Turns) -> list[tuple[Moment, float]]:
+    """The player's turns with what a term was in each of them."""
+    return [(turn, turn.terms[name].item()) for turn in turns_of(player, turns)]
+
+
+@effect_of("ada")
+def strength_follows_the_signs(round: Round, turns: Turns) -> None:
+    p, signs, threshold = 0.0, [], round.game.loss.adversarial.threshold
+    for turn in turns_of("discriminator", turns):
+        (x, _), shown = turn.calls["ada.view"][0]
+        assert torch.allclose(x, shown, atol=1e-4) == (p == 0)
+        signs += (turn.real.logits - threshold).sign().tolist()
+        if turn.number % QUICK["ada"]["interval"] == 0:
+            excess = sum(signs) / len(signs) - QUICK["ada"]["target"]
+            step = math.copysign(QUICK["ada"]["interval"] * N / QUICK["ada"]["images"], excess) if excess else 0.0
+            p, signs = min(max(p + step, 0.0), 1.0), []
+        held = [turn.held[f"ada.{name}"].item() for name in ("p", "signs", "count")]
+        assert held == [p, sum(signs), len(signs)]
+
+
+@effect_of("consistency")
+def a_changed_verdict_costs(round: Round, turns: Turns) -> None:
+    assert min(value for _, value in valued("consistency", "discriminator", turns)) > 0
+
+
+@effect_of("diffaugment")
+def every_picture_is_augmented(round: Round, turns: Turns) -> None:
+    for turn in turns:
+        for (x, _), shown in turn.calls["diffaugment.view"]:
+            assert x.shape == shown.shape
+            assert not any(torch.equal(a, b) for a, b in zip(x, shown, strict=True))
+
+
+@effect_of("early_stopping")
+def patience_has_an_end(round: Round, turns: Turns) -> None:
+    found = []
+    for modes in (2, 3, 3, 3, 3, 3, 3):
+        reasons = [trick.should_stop({"metrics/modes": modes}) for trick in round.game.each_trick()]
+        found.append(next((reason for reason in reasons if reason), None))
+    assert found[:-1] == [None] * 6
+    assert "has not been better than 3" in str(found[-1])
+
+
+@effect_of("ema")
+def the_average_goes_half_of_the_way_in_each_turn(round: Round, turns: Turns) -> None:
+    average = turns[0].before["generator"]
+    for turn in turns_of("generator", turns):
+        average = [(slow + fast) / 2 for slow, fast in zip(average, turn.after["generator"], strict=True)]
+    torch.testing.assert_close([p.detach() for p in round.game.finished("generator").parameters()], average)
+    assert not all(torch.equal(a, b) for a, b in zip(average, turns[-1].after["generator"], strict=True))
+
+
+@effect_of("experience_replay")
+def half_of_the_fakes_are_old_ones(round: Round, turns: Turns) -> None:
+    """The pool holds half a batch, so that it is full after one turn and new after each."""
+    pool = None
+    for turn in turns_of("discriminator", turns):
+        (((new,), mixed),) = turn.calls["experience_replay.fakes"]
+        assert turn.context.made is mixed
+        first, rest = mixed.samples.split(N // 2)
+        assert torch.equal(rest, new.samples[N // 2 :])
+        if pool is None:
+            assert torch.equal(first, new.samples[: N // 2])
+        else:
+            assert all(any(torch.equal(x, old) for old in pool) for x in first)
+        pool = rest
+
+
+@effect_of("feature_matching")
+def features_take_the_place_of_logits(round: Round, turns: Turns) -> None:
+    for turn, value in valued("feature_matching", "generator", turns):
+        real, fake = (judged.features.flatten(1).mean(0) for judged in (turn.real, turn.fake))
+        assert value == pytest.approx((real - fake).square().sum().item(), rel=1e-3)
+        assert value > 0
+        assert turn.terms["adversarial"] == 0
+
+
+@effect_of("gradient_clipping")
+def no_gradient_is_longer(round: Round, turns: Turns) -> None:
+    for turn in turns:
+        assert turn.clipped == pytest.approx(min(turn.norm, QUICK["gradient_clipping"]["max_norm"]), rel=1e-3)
+
+
+@effect_of("historical_averaging")
+def leaving_the_mean_of_past_weights_costs(round: Round, turns: Turns) -> None:
+    for player in round.players:
+        past: list[Tensor] = []
+        for turn, value in valued("historical_averaging", player, turns):
+            past.append(torch.cat([w.flatten() for w in turn.before[player]]).double())
+            away = (past[-1] - torch.stack(past).mean(0)).square().sum().item()
+            assert value == pytest.approx(1e-3 * away, rel=0.01, abs=1e-12)
+            assert (value > 0) == (len(past) > 1)
+
+
+@effect_of("instance_noise")
+def noise_has_its_strength(round: Round, turns: Turns) -> None:
+    noise = [(shown - x).flatten() for turn in turns for (x, _), shown in turn.calls["instance_noise.view"]]
+    assert torch.cat(noise).std().item() == pytest.approx(0.1, rel=0.3)
+
+
+@effect_of("label_flipping", "label_smoothing")
+def targets_are_those_named(round: Round, turns: Turns) -> None:
+    """The loss's own where no trick is named."""
+    own: set[float | None] = {0.9 if "label_smoothing" in round.game.tricks else None}
+    wanted: dict[str, set[float | None]] = {"real": own, "fake": {None}}
+    if "label_flipping" in round.game.tricks:
+        wanted = {"real": {0.9 if 0.9 in own else 1.0, 0.0}, "fake": {0.0, 1.0}}
+    for kind, values in wanted.items():
+        found: dict[str, set[float | None]] = {"discriminator": set(), "generator": set()}
+        for turn in turns:
+            for player, seen in turn.seen:
+                target = getattr(seen, f"{kind}_target")
+                found[player] |= {None} if target is None else {round_off(x) for x in torch.as_tensor(target).view(-1)}
+        assert found == {"discriminator": values, "generator": {None}}, f"targets of {kind} samples"
+
+
+def round_off(x: Tensor) -> float:
+    return round(x.item(), 4)
+
+
+@effect_of("lecam")
+def logits_far_from_the_averages_cost(round: Round, turns: Turns) -> None:
+    averages: list[Tensor] = []
+    for turn, value in valued("lecam", "discriminator", turns):
+        logits = [turn.real.logits.detach(), turn.fake.logits.detach()]
+        now = [x.mean() for x in logits]
+        averages = averages or now
+        away = sum((x - average).square().mean().item() for x, average in zip(logits, averages[::-1], strict=True))
+        assert value == pytest.approx(0.3 * away if turn.step >= QUICK["lecam"]["start"] else 0.0, rel=1e-3)
+        assert (value > 0) == (turn.step >= QUICK["lecam"]["start"])
+        averages = [(average + x) / 2 for average, x in zip(averages, now, strict=True)]
+
+
+@effect_of("minibatch_discrimination")
+def closeness_is_seen(round: Round, turns: Turns) -> None:
+    see_others(round, turns, MinibatchLayer, 5)
+
+
+@effect_of("minibatch_stddev")
+def spread_is_seen(round: Round, turns: Turns) -> None:
+    see_others(round, turns, StddevLayer, 1)
+
+
+@effect_of("minibatch_tutorial")
+def closeness_is_seen_instead_of_a_block(round: Round, turns: Turns) -> None:
+    see_others(round, turns, MinibatchLayer, 5)
+    assert isinstance(round.game.get_submodule("discriminator.trunk.3"), nn.Identity)
+
+
+@torch.no_grad()
+def see_others(round: Round, turns: Turns, kind: type[nn.Module], extra: int) -> None:
+    """The head sees the features and, beside them, what follows from the other samples."""
+    layer, head = round.game.get_submodule("discriminator.head").children()
+    assert isinstance(layer.eval(), kind)
+    features = turns[-1].fake.features
+    others = torch.cat([features[:1], features[1:] + torch.randn_like(features[1:])])
+    seen, changed = layer(features)[0], layer(others)[0]
+    assert torch.equal(seen[:-extra], features[0])
+    assert torch.equal(changed[:-extra], features[0])
+    assert (seen[-extra:] != changed[-extra:]).all()
+    assert isinstance(head, nn.Linear)
+    assert head.in_features == len(seen)
+
+
+@effect_of("mode_seeking")
+def likeness_of_fakes_costs(round: Round, turns: Turns) -> None:
+    for turn, value in valued("mode_seeking", "generator", turns):
+        samples, noise = (
+            a - b for a, b in (x.chunk(2) for x in (turn.context.made.samples, turn.batch.latent["noise"]))
+        )
+        assert value == pytest.approx((noise.abs().mean() / samples.abs().mean()).item(), rel=0.05)
+
+
+@effect_of("n_critic")
+def the_discriminator_moves_twice(round: Round, turns: Turns) -> None:
+    assert [turn.player for turn in turns[:3]] == ["discriminator", "discriminator", "generator"]
+
+
+@effect_of("orthogonal")
+def likeness_of_filters_costs(round: Round, turns: Turns) -> None:
+    assert min(value for _, value in valued("orthogonal", "generator", turns)) > 0
+
+
+@effect_of("packing")
+def packs_are_judged(round: Round, turns: Turns) -> None:
+    channels = round.batches.draw(0, N)["real"].shape[1]
+    for turn in turns:
+        assert turn.fake.shown.samples.shape[:2] == (N // 2, 2 * channels)
+        assert turn.fake.logits.shape == (N // 2,)
+
+
+@torch.no_grad()
+@effect_of("spectral_norm")
+def the_largest_singular_value_is_one(round: Round, turns: Turns) -> None:
+    for layer in linear_layers(round.game.get_submodule("discriminator")):
+        for _ in range(30):
+            weight = layer.train().weight  # each look is a step of the power iteration
+        assert isinstance(weight, Tensor)
+        assert torch.linalg.matrix_norm(weight.flatten(1), 2).item() == pytest.approx(1, abs=0.1)
+
+
+def linear_layers(network: nn.Module) -> list[nn.Module]:
+    return [m for m in network.modules() if isinstance(m, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d))]
+
+
+@effect_of("topk")
+def the_best_fakes_teach(round: Round, turns: Turns) -> None:
+    for turn in turns_of("generator", turns):
+        seen, logits = turn.seen[0][1], turn.fake.logits
+        best = logits.topk(len(logits) // (2 if turn.number > 1 else 1)).indices
+        assert torch.equal(seen.fake, logits[best])
+        assert seen.real is None or torch.equal(seen.real, turn.real.logits[best])
+
+
+@effect_of("ttur")
+def the_discriminator_is_faster(round: Round, turns: Turns) -> None:
+    assert {name: player.rates for name, player in round.players.items()} == RATES
+
+
+RATES = {"generator": [1e-4], "discriminator": [4e-4]}
+
+
+@effect_of("unrolled")
+def the_generator_plays_against_a_later_discriminator(round: Round, turns: Turns) -> None:
+    for turn in turns_of("generator", turns):
+        steps = ["discriminator"] * QUICK["unrolled"]["steps"]
+        assert [player for player, _ in turn.seen] == ["generator", *steps, "generator"]
+        assert turn.terms["adversarial"] != turn.context.terms["adversarial"]
+
+
+@effect_of("virtual_batch_norm", "reference_batch_norm")
+@torch.no_grad()
+def statistics_come_from_a_constant_batch(round: Round, turns: Turns) -> None:
+    generator = round.game.get_submodule("generator")
+    (name,) = round.game.tricks.keys() & {"virtual_batch_norm", "reference_batch_norm"}
+    norms = [m for m in generator.modules() if isinstance(m, ReferenceNorm)]
+    assert {norm.with_sample for norm in norms} == {name == "virtual_batch_norm"}
+    reference = round.game.get_buffer(f"tricks.{name}.reference_generator_0")
+    assert len(reference) == QUICK[name]["size"]
+    for turn in turns:
+        assert torch.equal(turn.held[f"{name}.reference_generator_0"], reference)
+    noise = turns[-1].batch.latent["noise"]
+    torch.testing.assert_close(generator(noise)[:1], generator(noise[:1]), rtol=1e-4, atol=1e-5)
+
+
+@effect_of("weight_clipping")
+def weights_stay_small(round: Round, turns: Turns) -> None:
+    limit = QUICK["weight_clipping"]["limit"]
+    assert largest(turns[0].before["discriminator"]) > limit
+    for turn in turns_of("discriminator", turns):
+        assert largest(turn.after["discriminator"]) == pytest.approx(limit)
+
+
+def largest(weights: list[Tensor]) -> float:
+    return max(w.abs().max().item() for w in weights)
+
+
+@effect_of("weight_regularisation")
+def large_weights_cost(round: Round, turns: Turns) -> None:
+    for turn, value in valued("l2", "discriminator", turns):
+        squares = sum(w.square().sum().item() for w in turn.before["discriminator"] if w.dim() > 1)
+        assert value == pytest.approx(1e-4 * squares, rel=1e-4)

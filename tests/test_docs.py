@@ -1,0 +1,40 @@
+"""What the documents tell a user to type builds a game, and every trick has its paragraph."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from conftest import config
+
+from gantrain.cli import prepare
+from gantrain.commands.assembly import build_game
+from gantrain.help import CONFIGS
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+TRICKS = sorted(file.stem for file in (CONFIGS / "tricks").glob("*.yaml"))
+OTHER = re.compile(r"…|^gantrain sample|\brun=|--config-dir|\s-m\s|\.path=|data_dir=")
+"""Placeholders, sweeps, what goes on with a run, and what lies on the user's disk."""
+
+
+def lines() -> list[str]:
+    """Every line of a shell fence that trains one run, without its comment."""
+    found = []
+    for file in DOCUMENTS:
+        for fence in re.findall(r"^```bash\n(.*?)^```", file.read_text(), re.MULTILINE | re.DOTALL):
+            found += [line.partition(" #")[0].strip() for line in fence.splitlines()]
+    return [line for line in found if re.match(r"gantrain( |$)", line) and not OTHER.search(line)]
+
+
+@pytest.mark.parametrize("line", lines())
+def test_a_line_to_copy_builds_a_game(line: str) -> None:
+    build_game(config(*map(prepare, shlex.split(line)[1:])))
+
+
+def test_every_trick_has_its_paragraph_and_a_line_to_copy() -> None:
+    text = (ROOT / "docs" / "tricks.md").read_text()
+    assert sorted(re.findall(r"^## (.+)$", text, re.MULTILINE)) == TRICKS
+    assert len(lines()) > len(TRICKS)

@@ -1,0 +1,87 @@
+"""What keeps a discriminator steady: averages of its logits, and augmentations that should not matter to it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from bare import Bare, batch_of, context_of, judged
+from conftest import config
+from torch import Tensor
+
+from gantrain.commands.assembly import build_game
+from gantrain.errors import UserError
+from gantrain.tricks import Consistency, LeCam, Shown
+
+RING = ["dataset=ring8", "loss=nonsaturating"]
+
+
+def lecam(trick: LeCam, real: list[float], fake: list[float], step: int) -> float:
+    """The term of one turn with these logits."""
+    context = context_of(Bare(trick), judged(torch.tensor(real)), judged(torch.tensor(fake)), batch_of(step))
+    return trick.terms("discriminator", context)["lecam"].item()
+
+
+def test_lecam_against_moving_averages_of_the_other_kind() -> None:
+    """The averages begin as the first means, 1 and -2; after (4, 0) and a decay of ¾ they are 1.75 and -1.5."""
+    trick = LeCam(weight=0.5, decay=0.75, start=0)
+    lecam(trick, [0.0, 2.0], [-2.0, -2.0], step=0)
+    assert lecam(trick, [3.0, 5.0], [1.0, -1.0], step=1) == pytest.approx(0.5 * ((25 + 49) / 2 + (0 + 4) / 2))
+    assert lecam(trick, [0.0], [0.0], step=2) == pytest.approx(0.5 * (1.5**2 + 1.75**2))
+
+
+def test_lecam_waits_while_its_averages_settle() -> None:
+    trick = LeCam(decay=0.0, start=3)
+    for step in range(3):
+        assert lecam(trick, [1.0], [7.0], step) == 0
+    assert lecam(trick, [1.0], [7.0], step=3) == pytest.approx(0.3 * (36 + 36))
+
+
+def test_lecam_pulls_logits_and_not_averages() -> None:
+    trick = LeCam(weight=1.0, start=0)
+    lecam(trick, [1.0], [-1.0], step=0)
+    real, fake = torch.tensor([2.0], requires_grad=True), torch.tensor([3.0], requires_grad=True)
+    context = context_of(Bare(trick), judged(real), judged(fake), batch_of(1))
+    slopes = torch.autograd.grad(trick.terms("discriminator", context)["lecam"], [real, fake])
+    assert [s.item() for s in slopes] == pytest.approx([2 * (2 + 1), 2 * (3 - 1)])
+    assert trick.terms("generator", context) == {}
+
+
+def changed(trick: Consistency, game: Bare, real: Tensor, fake: Tensor) -> float:
+    """The term for these samples."""
+    seen, made = (game.judge("discriminator", Shown(x)) for x in (real, fake))
+    return trick.terms("discriminator", context_of(game, seen, made))["consistency"].item()
+
+
+def test_a_constant_discriminator_is_consistent() -> None:
+    x = torch.randn(4, 1, 8, 8)
+    for trick in (Consistency(fake_weight=5.0, augment="shift_flip"), Consistency(fake_weight=5.0, augment="noise")):
+        assert changed(trick, Bare(trick, lambda x: 0 * x.flatten(1).sum(1) + 3), x, x) == 0
+
+
+@pytest.mark.parametrize(("weight", "fake_weight"), [(10.0, 0.0), (10.0, 4.0), (0.0, 4.0)])
+def test_consistency_of_known_discriminators(weight: float, fake_weight: float) -> None:
+    """w·x changes by w·n with noise n, σ²‖w‖² in the mean; left minus right changes by twice itself when mirrored."""
+    torch.manual_seed(0)
+    w = torch.tensor([1.0, -2.0, 2.0])
+    trick = Consistency(weight, fake_weight, "noise", std=0.1)
+    points = torch.randn(40_000, 3)
+    found = changed(trick, Bare(trick, lambda x: x @ w), points, points)
+    assert found == pytest.approx((weight + fake_weight) * 0.01 * 9, rel=0.03)
+
+    trick = Consistency(weight, fake_weight, "shift_flip", shift=0)
+    game = Bare(trick, lambda x: x[..., :4].mean((1, 2, 3)) - x[..., 4:].mean((1, 2, 3)))
+    pictures = torch.ones(10_000, 1, 2, 8)
+    pictures[..., 4:] = -1  # D says 2, and -2 to half of them when mirrored
+    found = changed(trick, game, pictures, -2 * pictures)
+    assert found == pytest.approx(weight * 0.5 * 4**2 + fake_weight * 0.5 * 8**2, rel=0.04)
+
+
+def test_consistency_is_the_discriminators_affair_and_adds_noise_to_numbers() -> None:
+    trick = Consistency()
+    seen = judged(torch.zeros(2))
+    assert trick.terms("generator", context_of(Bare(trick), seen, seen)) == {}
+    assert config(*RING, "tricks=[consistency]").tricks.consistency.augment == "noise"
+    assert config("dataset=digits", "tricks=[consistency]").tricks.consistency.augment == "shift_flip"
+    for words in ([*RING, "tricks.consistency.augment=shift_flip"], ["tricks.consistency.shift=16"]):
+        with pytest.raises(UserError, match="consistency can shift only pictures"):
+            build_game(config("tricks=[consistency]", *words))
