@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ def train(
     """
     source = build(plain(cfg.dataset), "dataset")
     game = build_game(cfg)
-    metrics = build_metrics(cfg, source)
+    metrics = build_metrics(cfg, source, game)
     set_threads(cfg.trainer.threads, game)
     machine = choose_machine(cfg.trainer.device, cfg.trainer.precision.value, game)
     if cfg.trainer.batch_size // cfg.trainer.accumulate < 2 and samples_meet(game):
@@ -100,7 +101,7 @@ def train(
             game, players, batches, machine, cfg.seed, cfg.trainer.steps, cfg.trainer.batch_size, cfg.trainer.accumulate
         )
         if state is None:
-            round.begin()
+            _begin(round)
         if cfg.debug.dry:
             return _dry(round, shape, console)
         look, real = picture_maker(game, batches, machine, cfg.seed, shape)
@@ -128,7 +129,7 @@ def train(
         checkpoints = Checkpoints(folder / "checkpoints", cfg.checkpoint.keep, facts)
 
         def judge() -> dict[str, float]:
-            return evaluate(metrics, evaluation_of(game, source, machine, cfg.seed)) if metrics else {}
+            return evaluate(metrics, evaluation_of(game, source, machine, cfg.seed, place)) if metrics else {}
 
         run = Run(round, progress, limits, checkpoints, recorder, console, look, judge)
         try:
@@ -275,16 +276,24 @@ def _settings(cfg: DictConfig) -> dict[str, Any]:
     return found
 
 
+def _begin(round: Round) -> None:
+    try:
+        round.begin()
+    except ValueError as error:
+        raise UserError(str(error)) from error
+
+
 def _dry(round: Round, shape: list[int], console: Console) -> dict[str, float]:
     """The model's summary and one step."""
     game = round.game
     for player in game.generators:
         console.say(f"\n{player}\n" + summarise(game.finished(player), lambda: game.sample(Request(2))))
-    samples = game.fold(Shown(game.sample(Request(round.batch_size))["samples"])).samples
+    samples = game.sample(Request(round.batch_size))
+    shown = game.fold(Shown(samples["samples"], samples))
     for player in game.discriminators:
-        module = game.get_submodule(player)
+        judge = partial(game.judge, player, shown)
         with torch.no_grad(), suppress(ValueError):
-            console.say(f"\n{player}\n" + summarise(module, lambda module=module: module(samples)))  # type: ignore[misc]
+            console.say(f"\n{player}\n" + summarise(game.get_submodule(player), judge))
     began = time.perf_counter()
     round.play(Progress(), observe=True)
     seconds = time.perf_counter() - began

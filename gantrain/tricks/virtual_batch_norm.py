@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from gantrain.tricks.base import Trick
 
 if TYPE_CHECKING:
-    from gantrain.games.base import Batch, Game
+    from gantrain.games.base import Draw, Game
 
 
 class ReferenceNorm(nn.Module):
@@ -45,7 +45,9 @@ class ReferenceNorm(nn.Module):
                 mean = (count * mean + own_mean) / (count + 1)
                 square = (count * square + own_square) / (count + 1)
         normal = (values - mean) * torch.rsqrt((square - mean.square()).clamp_min(0) + self.eps)
-        return (normal * self.weight.view(shape) + self.bias.view(shape)).to(x.dtype)
+        if self.weight is not None:
+            normal = normal * self.weight.view(shape) + self.bias.view(shape)
+        return normal.to(x.dtype)
 
 
 class VirtualBatchNorm(Trick):
@@ -86,7 +88,7 @@ class VirtualBatchNorm(Trick):
                 network.set_submodule(name, ReferenceNorm(norm, self.with_sample))
             self._attend(entrance(network), f"reference_{player}")
 
-    def begin(self, game: Game, draw: Callable[[int], Batch]) -> None:
+    def begin(self, game: Game, draw: Draw) -> None:
         batch = draw(self.size)
         for player in self.players:
             if player in game.generators:
