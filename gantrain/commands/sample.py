@@ -35,7 +35,7 @@ def sample(asked: DictConfig, console: Console) -> Path:
     Raises:
         UserError: no run, no such checkpoint, or a setting that makes no sense.
     """
-    words = {word: str(asked.pop(word)) for word in WORDS if asked.get(word) is not None}
+    words = {word: str(asked[word]) for word in WORDS if asked.get(word) is not None}
     asked = validate(OmegaConf.masked_copy(asked, [str(k) for k in asked if k not in WORDS]), SampleRequest)
     if asked.run is None:
         raise UserError("gantrain sample needs a run: add run=<its folder or a checkpoint file>")
