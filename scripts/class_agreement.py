@@ -2,7 +2,8 @@
 
     python scripts/class_agreement.py RUN [--n 1000]
 
-The classifier is scikit-learn's SVC on all 1,797 real digits at 8x8. Prints the share of samples that it names as asked.
+The classifier is scikit-learn's SVC on all 1,797 real digits at 8x8. Prints the share of samples that it
+names as asked.
 """
 
 from __future__ import annotations

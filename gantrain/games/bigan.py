@@ -51,11 +51,11 @@ class BiGAN(Standard):
         discriminator: Callable[..., Discriminator],
         noise: Noise,
         loss: Objective,
-        encoder: Callable[..., Discriminator],
+        encoder: Callable[..., Discriminator] | None = None,
         width: int = 256,
         tricks: Mapping[str, Trick] | None = None,
     ) -> None:
-        self.make_encoder, self.width = encoder, width
+        self.make_encoder, self.width = encoder or discriminator, width
         super().__init__(generator, discriminator, noise, loss, tricks)
 
     def seat(self, generator: Callable[..., Generator], discriminator: Callable[..., Discriminator]) -> None:

@@ -27,7 +27,7 @@ class TripleGAN(LabelledSet, Conditional):
 
     Args:
         labels_per_class: how many samples of each class keep their labels.
-        classifier: makes a network whose trunk C takes.
+        classifier: makes a network whose trunk C takes; a discriminator by default.
         alpha: ½ in the paper.
         pseudo_weight, pseudo_start: of `pseudo`, and the step from which on it counts.
 
@@ -43,9 +43,9 @@ class TripleGAN(LabelledSet, Conditional):
         discriminator: Callable[..., Discriminator],
         noise: Noise,
         loss: Objective,
-        classifier: Callable[..., Discriminator],
         classes: int | None,
         shape: list[int],
+        classifier: Callable[..., Discriminator] | None = None,
         labels_per_class: int = 10,
         conditioning: Conditioning = "concat",
         alpha: float = 0.5,
@@ -55,7 +55,7 @@ class TripleGAN(LabelledSet, Conditional):
     ) -> None:
         if labels_per_class < 1 or not 0 <= alpha < 1 or pseudo_weight < 0:
             raise ValueError("labels_per_class must be positive, alpha in [0, 1), pseudo_weight 0 or more")
-        self.labels_per_class, self.alpha, self.make_classifier = labels_per_class, alpha, classifier
+        self.labels_per_class, self.alpha, self.make_classifier = labels_per_class, alpha, classifier or discriminator
         self.pseudo_weight, self.pseudo_start = pseudo_weight, pseudo_start
         super().__init__(generator, discriminator, noise, loss, classes, shape, conditioning, tricks=tricks)
 

@@ -27,6 +27,9 @@ POINTS = [
 ]
 
 
+SOFT = sum(k * math.exp(k) for k in (1, 2, 3)) / sum(math.exp(k) for k in (1, 2, 3))
+
+
 def batch_of(game: GMAN | MADGAN | BiGAN, n: int = 16) -> Batch:
     torch.manual_seed(1)
     return Batch({"real": torch.randn(n, 2)}, game.latents(n), torch.zeros(()), phase={"penalties": ()})
@@ -56,7 +59,7 @@ def test_gman_plays_every_discriminator_by_itself() -> None:
         (["model.aggregate=mean"], 2.0),
         (["model.aggregate=max"], 3.0),
         (["model.aggregate=softmax", "model.hardness=0"], 2.0),
-        (["model.aggregate=softmax", "model.hardness=1"], sum(k * math.exp(k) for k in (1, 2, 3)) / sum(math.exp(k) for k in (1, 2, 3))),
+        (["model.aggregate=softmax", "model.hardness=1"], SOFT),
         (["model.aggregate=softmax", "model.hardness=50"], 3.0),
     ],
 )  # fmt: skip
