@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import os
@@ -64,13 +65,18 @@ def locate(target: Any, path: str) -> Any:
 def build(node: Any, path: str, **given: Any) -> Any:
     """The object that a config describes, its parts first; `given` are arguments that no config can hold.
 
+    With `_partial_: true` (Hydra's word) it is a function that makes the object from the arguments still missing.
+
     Raises:
         UserError: an unknown or missing argument, a value of the wrong type, or one that the class refuses.
     """
     if isinstance(node, Mapping) and "_target_" in node:
         target = locate(node["_target_"], path)
-        arguments = {k: build(v, f"{path}.{k}") for k, v in node.items() if k != "_target_"}
-        _check(target, path, arguments, given)
+        arguments = {k: build(v, f"{path}.{k}") for k, v in node.items() if k not in ("_target_", "_partial_")}
+        partial = node.get("_partial_") is True
+        _check(target, path, arguments, given, partial)
+        if partial:
+            return functools.partial(target, **arguments, **given)
         try:
             return target(**arguments, **given)
         except UserError:
@@ -84,7 +90,7 @@ def build(node: Any, path: str, **given: Any) -> Any:
     return node
 
 
-def _check(target: type, path: str, arguments: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+def _check(target: type, path: str, arguments: Mapping[str, Any], given: Mapping[str, Any], partial: bool) -> None:
     parameters = inspect.signature(target).parameters
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     known = [name for name in parameters if name not in given]
@@ -100,7 +106,7 @@ def _check(target: type, path: str, arguments: Mapping[str, Any], given: Mapping
         and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
         and name not in {**arguments, **given}
     ]
-    if missing:
+    if missing and not partial:
         raise UserError(f"{path}.{missing[0]} is missing: {target.__name__} needs it")
     try:
         hints = typing.get_type_hints(vars(target).get("__init__", target))

@@ -13,7 +13,7 @@ from gantrain import __version__
 from gantrain.errors import Stopped, UserError
 from gantrain.help import command_help, general_help
 
-PATH_KEYS = ("run", "name", "data_dir", "outputs_dir", "init_from", "out", "dataset.path")
+PATH_KEYS = ("run", "name", "data_dir", "outputs_dir", "init_from", "out", "input", "dataset.path")
 """Keys whose values are people's own words, which may hold signs that Hydra's grammar gives a meaning."""
 
 
@@ -95,7 +95,8 @@ def _parse(words: list[str]) -> argparse.Namespace:
 def prepare(word: str, multirun: bool = False) -> str:
     """An override as Hydra's grammar wants it.
 
-    Values of path keys are quoted; `a.b=word` becomes `a/b=word` where that is a group (`optimizer.schedule=cosine`).
+    Values of path keys are quoted; `a.b=word` becomes `a/b=word` where that is a group (`optimizer.schedule=cosine`),
+    and `networks=word` becomes `networks@model=word`.
     """
     from gantrain.config import CONFIGS
 
@@ -106,6 +107,8 @@ def prepare(word: str, multirun: bool = False) -> str:
             return word
         parts = value.split(",") if multirun and not Path(value).expanduser().exists() else [value]
         return f"{key}={','.join(_quoted(part) for part in parts)}"
+    if name == "networks":  # the group stands inside the model
+        return f"{key}@model={value}"
     if equals and "." in name and re.fullmatch(r"\w+", value) and (CONFIGS / name.replace(".", "/")).is_dir():
         return f"{key.replace('.', '/')}={value}"
     return word

@@ -112,5 +112,6 @@ class SampleRequest:
     format: str = "png"
     out: str | None = None
     checkpoint: str = "last"
+    input: str | None = None
     ema: bool = True
     device: str = "auto"

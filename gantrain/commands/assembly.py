@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gantrain.building import build, locate
 from gantrain.config import nearest, validate
-from gantrain.data import Batches, Source
+from gantrain.data import Batches, Place, Source
 from gantrain.errors import UserError
 from gantrain.games import Game, Request
 from gantrain.metrics import Evaluation, Metric
@@ -83,7 +83,7 @@ def _plan(cfg: DictConfig) -> Plan:
     )
 
 
-def build_metrics(cfg: DictConfig, source: Source) -> dict[str, Metric]:
+def build_metrics(cfg: DictConfig, source: Source, game: Game) -> dict[str, Metric]:
     """The metrics in use.
 
     Raises:
@@ -101,11 +101,13 @@ def build_metrics(cfg: DictConfig, source: Source) -> dict[str, Metric]:
             metrics[name].check(source)
         except ValueError as error:
             raise UserError(str(error)) from error
+        if metrics[name].needs_classifier and not game.classifies:
+            raise UserError(f"metric {name} needs a game with a classifier, such as model=sgan: leave it out")
     return metrics
 
 
 def build_players(cfg: DictConfig, game: Game) -> dict[str, Player]:
-    """Each player with its optimizer: the entry of its name, or of what its name begins with.
+    """Each player with its optimizer: the entry of its name, of what its name begins with, or the discriminator's.
 
     Raises:
         UserError: there is no entry for a player.
@@ -114,7 +116,8 @@ def build_players(cfg: DictConfig, game: Game) -> dict[str, Player]:
     schedule = build(entries["schedule"], "optimizer.schedule")
     players = {}
     for name in dict.fromkeys(turn.player for turn in game.turns):
-        entry = next((e for e in (name, name.partition("_")[0]) if isinstance(entries.get(e), Mapping)), None)
+        family = (name, name.partition("_")[0], "discriminator")
+        entry = next((e for e in family if isinstance(entries.get(e), Mapping)), None)
         if entry is None:
             raise UserError(f"optimizer has no entry for the player {name}: add optimizer.{name}")
         parameters = game.parameters_of(name)
@@ -133,7 +136,7 @@ def _fast_flags(target: str, device: torch.device) -> dict[str, bool]:
 
 def judge_of(game: Game, machine: Machine) -> Callable[[Tensor], Tensor] | None:
     """Samples on the CPU to the logits of the only discriminator; None where it judges no sample by itself."""
-    if len(game.discriminators) != 1:
+    if len(game.discriminators) != 1 or game.told:
         return None
     discriminator = game.get_submodule(game.discriminators[0])
     if any(getattr(part, "samples_meet", False) for part in game.modules()):
@@ -150,22 +153,41 @@ def judge_of(game: Game, machine: Machine) -> Callable[[Tensor], Tensor] | None:
     return judge
 
 
-def draw_samples(game: Game, machine: Machine, n: int, seed: int, purpose: int, at_once: int = 500) -> Tensor:
-    """n samples (n, *shape) float32 on the CPU, the same for the same seed, purpose and n."""
+def draw(
+    game: Game, machine: Machine, request: Request, seed: int, purpose: int, at_once: int = 500
+) -> dict[str, Tensor]:
+    """What is asked for, on the CPU: "samples" (n, *shape) float32 and what is known about them.
+
+    The same for the same seed, purpose and request.
+    """
     seed_default(mix(seed, purpose), machine.device)
     parts = []
     with machine.autocast():
-        for start in range(0, n, at_once):
-            samples = game.sample(Request(min(at_once, n - start)))
-            parts.append(next(iter(samples.values())).float().cpu())
-    return torch.cat(parts)
+        for start in range(0, request.n, at_once):
+            here = slice(start, min(start + at_once, request.n))
+            latent = {name: values[here] for name, values in request.latent.items()}
+            inputs = None if request.inputs is None else request.inputs[here]
+            parts.append(game.sample(Request(here.stop - here.start, latent, inputs)))
+    return {name: torch.cat([part[name].cpu() for part in parts]) for name in parts[0]}
 
 
-def evaluation_of(game: Game, source: Source, machine: Machine, seed: int) -> Evaluation:
-    def draw(n: int) -> Tensor:
-        return draw_samples(game, machine, n, seed, EVALUATION)
+def evaluation_of(game: Game, source: Source, machine: Machine, seed: int, place: Place) -> Evaluation:
+    def samples(n: int) -> Tensor:
+        return draw(game, machine, Request(n), seed, EVALUATION)["samples"]
 
-    return Evaluation(source, draw, judge_of(game, machine), game.loss.adversarial.probability)
+    @torch.no_grad()
+    def classify(x: Tensor) -> Tensor:
+        with game.resting(*game.children()), machine.autocast():
+            return torch.cat([game.classify(part.to(machine.device)).float().cpu() for part in x.split(500)])
+
+    return Evaluation(
+        source,
+        samples,
+        judge_of(game, machine),
+        game.loss.adversarial.probability,
+        classify if game.classifies else None,
+        place,
+    )
 
 
 def picture_maker(
@@ -176,11 +198,13 @@ def picture_maker(
     n = 64 if images else 2000
     seed_default(mix(seed, PICTURES), machine.device)
     real = batches.draw(0, n)["real"].cpu()
+    seed_default(mix(seed, PICTURES), machine.device)
+    request = game.gallery(n)
     judge = judge_of(game, machine)
     probability = game.loss.adversarial.probability
 
     def look(title: str) -> np.ndarray:
-        samples = draw_samples(game, machine, n, seed, PICTURES, at_once=n)
+        samples = draw(game, machine, request, seed, PICTURES, at_once=request.n)["samples"]
         return draw_picture(user_units(samples, batches.facts), title)
 
     def draw_picture(samples: np.ndarray, title: str) -> np.ndarray:
@@ -190,7 +214,8 @@ def picture_maker(
             return (logits.sigmoid() if probability else logits).numpy()
 
         points = None if images or judge is None or batches.facts else verdict
-        return picture(samples, user_units(real, batches.facts), points, title, "D(x)" if probability else "D's score")
+        label = "D(x)" if probability else "D's score"
+        return picture(samples, user_units(real, batches.facts), points, title, label, request.columns)
 
     return look, picture(real.numpy(), real.numpy(), None, "real", "") if images else np.empty(0)
 

@@ -5,29 +5,38 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from omegaconf import DictConfig
+import torch
+from omegaconf import DictConfig, OmegaConf
 
-from gantrain.commands.assembly import SAMPLES, build_game, config_of, draw_samples, user_units
+from gantrain.commands.assembly import SAMPLES, build_game, config_of, draw, user_units
 from gantrain.config import validate
+from gantrain.data import ImageFolder, Place
+from gantrain.data.batches import to_real
 from gantrain.errors import UserError
+from gantrain.games import Game, Request
 from gantrain.report.console import Console
 from gantrain.report.pictures import picture, save, to_pixels
 from gantrain.schema import SampleRequest
+from gantrain.seeding import mix, seed_default
 from gantrain.training.checkpoints import find, load, load_game
 from gantrain.training.machine import choose_machine, set_threads
 
 FORMATS = ("png", "npz")
+WORDS = ("class", "code")
+"""What only some games know."""
 
 
 def sample(asked: DictConfig, console: Console) -> Path:
     """Writes samples of a run as a picture or as npz, and returns the file.
 
-    npz holds `samples`: uint8 (N, H, W, C) for images, float32 (N, D) for numbers.
+    npz holds `samples`: uint8 (N, H, W, C) for images, float32 (N, D) for numbers; and what is known about each, such
+    as `labels`.
 
     Raises:
         UserError: no run, no such checkpoint, or a setting that makes no sense.
     """
-    asked = validate(asked, SampleRequest)
+    words = {word: str(asked[word]) for word in WORDS if asked.get(word) is not None}
+    asked = validate(OmegaConf.masked_copy(asked, [str(k) for k in asked if k not in WORDS]), SampleRequest)
     if asked.run is None:
         raise UserError("gantrain sample needs a run: add run=<its folder or a checkpoint file>")
     if asked.n < 1:
@@ -47,21 +56,49 @@ def sample(asked: DictConfig, console: Console) -> Path:
     set_threads(None, game)
     machine = choose_machine(asked.device, cfg.trainer.precision.value, game)
     machine.place(game)
-    samples = user_units(draw_samples(game, machine, asked.n, asked.seed, SAMPLES), state["data"])
+    request = _request(game, cfg, asked, words)
+    drawn = draw(game, machine, request, asked.seed, SAMPLES)
+    samples = user_units(drawn.pop("samples"), state["data"])
 
     home = home if home.is_dir() else file.parent.parent
     if not (home / "config.yaml").is_file():  # a checkpoint that lies alone
         home = file.parent
     step = state["progress"]["step"]
-    named = home / "samples" / f"step{step}_n{asked.n}_seed{asked.seed}.{kind}"
+    wished = "".join(f"_{word}-{value}" for word, value in words.items())
+    named = home / "samples" / f"step{step}_n{request.n}_seed{asked.seed}{wished}.{kind}"
     target = Path(asked.out).expanduser() if asked.out else named
     if target.suffix != f".{kind}":
         target = target / named.name
     target.parent.mkdir(parents=True, exist_ok=True)
     if kind == "npz":
         held = to_pixels(samples) if samples.ndim == 4 else samples.astype(np.float32)
-        np.savez(target, samples=held)
+        known = {"labels" if name == "label" else name: values.numpy() for name, values in drawn.items()}
+        np.savez(target, allow_pickle=False, samples=held, **known)
     else:
-        save(picture(samples, samples[:0], None, f"{cfg.name}, step {step:,}", ""), target)
-    console.say(f"{asked.n:,} samples of step {step:,}: {target}")
+        if request.inputs is not None:  # each input beside what is made of it
+            samples = np.stack([request.inputs.numpy(), samples], 1).reshape(-1, *samples.shape[1:])
+        save(picture(samples, samples[:0], None, f"{cfg.name}, step {step:,}", "", request.columns), target)
+    console.say(f"{request.n:,} samples of step {step:,}: {target}")
     return target
+
+
+def _request(game: Game, cfg: DictConfig, asked: DictConfig, words: dict[str, str]) -> Request:
+    """What the user's words ask of the game.
+
+    Raises:
+        UserError: it does not know them.
+    """
+    seed_default(mix(asked.seed, SAMPLES), game.device)
+    try:
+        if asked.input is None:
+            return game.request(asked.n, words)
+        if not game.reconstructs:
+            raise ValueError("input=… asks for reconstructions, which need a run with an encoder, such as model=bigan")
+        if words:
+            raise ValueError(f"input=… leaves nothing to choose: leave out {', '.join(words)}")
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    channels, size, _ = cfg.data.shape
+    pictures = ImageFolder(str(asked.input), size, channels).fields(Place(Path(), torch.device("cpu")))["real"]
+    inputs = to_real(torch.from_numpy(np.array(pictures)))
+    return Request(len(inputs), inputs=inputs, columns=8)

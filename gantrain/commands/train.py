@@ -8,11 +8,9 @@ import shutil
 import time
 import traceback
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import torch
 from omegaconf import DictConfig, OmegaConf
 
 from gantrain.building import build
@@ -25,21 +23,19 @@ from gantrain.commands.assembly import (
     picture_maker,
     plain,
 )
+from gantrain.commands.dry import dry
 from gantrain.config import data_folder, nearest, unquote, validate
 from gantrain.data import Place
 from gantrain.errors import Stopped, UserError
-from gantrain.games import Request
 from gantrain.metrics import evaluate
 from gantrain.networks.layers import samples_meet
 from gantrain.report.console import Console
 from gantrain.report.recorder import Recorder
-from gantrain.report.summary import summarise
 from gantrain.training import loop
 from gantrain.training.checkpoints import Checkpoints, find, load, load_game, load_players, steps_in
 from gantrain.training.loop import Every, Limits, Run
 from gantrain.training.machine import choose_machine, set_threads
 from gantrain.training.round import Progress, Round
-from gantrain.tricks import Shown
 
 MAY_CHANGE = (
     *("trainer.steps", "trainer.minutes", "trainer.device", "trainer.execution", "trainer.threads", "data_dir"),
@@ -69,7 +65,7 @@ def train(
     """
     source = build(plain(cfg.dataset), "dataset")
     game = build_game(cfg)
-    metrics = build_metrics(cfg, source)
+    metrics = build_metrics(cfg, source, game)
     set_threads(cfg.trainer.threads, game)
     machine = choose_machine(cfg.trainer.device, cfg.trainer.precision.value, game)
     if cfg.trainer.batch_size // cfg.trainer.accumulate < 2 and samples_meet(game):
@@ -100,9 +96,9 @@ def train(
             game, players, batches, machine, cfg.seed, cfg.trainer.steps, cfg.trainer.batch_size, cfg.trainer.accumulate
         )
         if state is None:
-            round.begin()
+            _begin(round)
         if cfg.debug.dry:
-            return _dry(round, shape, console)
+            return dry(round, console)
         look, real = picture_maker(game, batches, machine, cfg.seed, shape)
         folder = folder or fresh_folder(Path(cfg.outputs_dir).expanduser() / cfg.name)
         console.keep_in(folder)
@@ -128,7 +124,7 @@ def train(
         checkpoints = Checkpoints(folder / "checkpoints", cfg.checkpoint.keep, facts)
 
         def judge() -> dict[str, float]:
-            return evaluate(metrics, evaluation_of(game, source, machine, cfg.seed)) if metrics else {}
+            return evaluate(metrics, evaluation_of(game, source, machine, cfg.seed, place)) if metrics else {}
 
         run = Run(round, progress, limits, checkpoints, recorder, console, look, judge)
         try:
@@ -275,21 +271,8 @@ def _settings(cfg: DictConfig) -> dict[str, Any]:
     return found
 
 
-def _dry(round: Round, shape: list[int], console: Console) -> dict[str, float]:
-    """The model's summary and one step."""
-    game = round.game
-    for player in game.generators:
-        console.say(f"\n{player}\n" + summarise(game.finished(player), lambda: game.sample(Request(2))))
-    samples = game.fold(Shown(game.sample(Request(round.batch_size))["samples"])).samples
-    for player in game.discriminators:
-        module = game.get_submodule(player)
-        with torch.no_grad(), suppress(ValueError):
-            console.say(f"\n{player}\n" + summarise(module, lambda module=module: module(samples)))  # type: ignore[misc]
-    began = time.perf_counter()
-    round.play(Progress(), observe=True)
-    seconds = time.perf_counter() - began
-    figures = round.meter.read()
-    width = max(len(tag) for tag in figures)
-    console.say(f"\none step of {round.batch_size} samples in {seconds:.2f} s on {round.machine}")
-    console.say("\n".join(f"  {tag:<{width}}  {value:.4g}" for tag, value in figures.items()))
-    return figures
+def _begin(round: Round) -> None:
+    try:
+        round.begin()
+    except ValueError as error:
+        raise UserError(str(error)) from error

@@ -7,7 +7,7 @@ from gantrain.data.digits import Digits
 from gantrain.data.folders import CelebA, ImageFolder
 from gantrain.data.source import Place, Source
 from gantrain.data.toy import Gaussian1d, GaussianMixture, Grid, Ring
-from gantrain.data.vision import Cifar10, Mnist
+from gantrain.data.vision import Cifar10, FashionMnist, Mnist, StackedMnist
 
 __all__ = [
     "Array",
@@ -16,6 +16,7 @@ __all__ = [
     "CelebA",
     "Cifar10",
     "Digits",
+    "FashionMnist",
     "Gaussian1d",
     "GaussianMixture",
     "Grid",
@@ -24,4 +25,5 @@ __all__ = [
     "Place",
     "Ring",
     "Source",
+    "StackedMnist",
 ]

@@ -97,7 +97,7 @@ class Array(PackedSource):
         return {"real": ((table - mean) / std).astype(np.float32), "mean": mean, "std": std}
 
     def open(self, place: Place) -> Batches:
-        packed = self._packed(place)
+        packed = self.fields(place)
         if packed["real"].shape[1] != self.shape[0]:
             raise UserError(f"{self.path} has {packed['real'].shape[1]} columns, but dataset.dim={self.shape[0]}")
         batches = self._serve({"real": packed["real"]}, place)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
 from gantrain.data.augment import Augment
-from gantrain.data.source import PackedSource
+from gantrain.data.source import PackedSource, Place
 
 
 class Digits(PackedSource):
@@ -19,20 +19,39 @@ class Digits(PackedSource):
 
     Args:
         image_size: 8 or more.
+        held_out: so many of the last samples are kept from training.
+        part: `train`, or `test` for those that are kept.
 
     Raises:
-        ValueError: a smaller size.
+        ValueError: a smaller size, or nothing left to train on.
     """
 
     name = "digits"
     classes = 10
 
-    def __init__(self, image_size: int = 16, augment: Augment | None = None) -> None:
+    def __init__(
+        self,
+        image_size: int = 16,
+        augment: Augment | None = None,
+        held_out: int = 0,
+        part: Literal["train", "test"] = "train",
+    ) -> None:
         if image_size < 8:
             raise ValueError(f"image_size must be 8 or more, got {image_size}")
-        self.image_size = image_size
+        if not 0 <= held_out < 1797:
+            raise ValueError(f"held_out must be 0 or more and less than 1,797, got {held_out}")
+        self.image_size, self.held_out, self.part = image_size, held_out, part
         self.shape = [1, image_size, image_size]
         self.augment = augment
+
+    def held_out_part(self) -> Digits | None:
+        return Digits(self.image_size, None, self.held_out, "test") if self.held_out and self.part == "train" else None
+
+    def fields(self, place: Place) -> dict[str, np.ndarray]:
+        whole = super().fields(place)
+        there = len(whole["real"]) - self.held_out
+        kept = slice(there, None) if self.part == "test" else slice(there)
+        return {name: values[kept] for name, values in whole.items()}
 
     def settings(self) -> dict[str, Any]:
         return {"image_size": self.image_size}

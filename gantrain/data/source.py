@@ -55,6 +55,10 @@ class Source(ABC):
             UserError: the files are not there or cannot be read.
         """
 
+    def held_out_part(self) -> Source | None:
+        """A source of samples that training never sees, where there are some."""
+        return None
+
     @classmethod
     def auto(cls, key: str, settings: Mapping[str, Any], data_dir: Path) -> Any:
         """The value of a setting that was left at `auto`; only sources with such settings override this."""
@@ -88,7 +92,7 @@ class PackedSource(Source):
         """
 
     def open(self, place: Place) -> Batches:
-        return self._serve(self._packed(place), place)
+        return self._serve(self.fields(place), place)
 
     def _serve(self, fields: Mapping[str, np.ndarray], place: Place) -> Batches:
         fields = {k: v[: place.limit] for k, v in fields.items()}
@@ -101,7 +105,8 @@ class PackedSource(Source):
         )
         return StreamedBatches(fields, place.device, place.seed, self.augment)
 
-    def _packed(self, place: Place) -> dict[str, np.ndarray]:
+    def fields(self, place: Place) -> dict[str, np.ndarray]:
+        """The packed fields as memory maps, in the order of the files; packs them first where that is needed."""
         facts = {"name": self.name, "version": self.version, "settings": self.settings()}
         facts["fingerprint"] = self.fingerprint(place.data_dir)
         key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from gantrain.losses import Objective
-from gantrain.networks.layers import samples_meet
+from gantrain.networks.layers import Growing, samples_meet
 from gantrain.tricks.base import Context, Judged, Plan, Seen, Shown, Trick
 
 Result = TypeVar("Result")
@@ -43,23 +44,37 @@ class Turn:
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked of `Game.sample`: how many, and the latents where they are given."""
+    """What is asked of `Game.sample`: how many; latents, where they are given; samples to start from, where there are.
+
+    `columns`: how many stand side by side in a picture; None where any number will do.
+    """
 
     n: int
     latent: Mapping[str, Tensor] = field(default_factory=dict)
+    inputs: Tensor | None = None
+    columns: int | None = None
 
 
-class Game(nn.Module):
+class Draw(Protocol):
+    """Gives n real samples from a position on, with latents."""
+
+    def __call__(self, n: int, position: int = 0) -> Batch: ...
+
+
+class Game(Growing):
     """Owns its players and knows the named loss terms of one player's turn, and nothing of optimizers, files or logs.
 
-    `generators` and `discriminators` are names of players that are sub-modules. `observed` holds the discriminator's
-    logits "real" and "fake" of the turn just played, for whoever watches. `averages` holds a slow copy of each
-    generator where a trick asks for it.
+    `generators` and `discriminators` are names of players that are sub-modules. `told` names what a discriminator is
+    told about samples; `labelled` says that samples have labels or codes of their own, so that they cannot be put
+    together. `observed` holds the discriminator's logits "real" and "fake" of the turn just played, for whoever
+    watches. `averages` holds a slow copy of each generator where a trick asks for it.
     """
 
     turns: tuple[Turn, ...]
     generators: tuple[str, ...] = ("generator",)
     discriminators: tuple[str, ...] = ("discriminator",)
+    told: tuple[str, ...] = ()
+    labelled: bool = False
 
     def __init__(self, loss: Objective) -> None:
         super().__init__()
@@ -79,12 +94,12 @@ class Game(nn.Module):
         """The named loss terms, scalars, whose sum the player minimises."""
         raise NotImplementedError
 
-    def generate(self, latent: Mapping[str, Tensor]) -> Shown:
-        """Fakes, with what a discriminator is told about them."""
+    def generate(self, latent: Mapping[str, Tensor], finished: bool = False) -> Shown:
+        """Fakes, with what is known about them; by the networks that samples use where `finished`."""
         raise NotImplementedError
 
     def real(self, batch: Batch) -> Shown:
-        """Real samples, with what a discriminator is told about them."""
+        """Real samples, with what is known about them."""
         raise NotImplementedError
 
     def judge(self, discriminator: str, shown: Shown) -> Judged:
@@ -106,6 +121,34 @@ class Game(nn.Module):
     def sample(self, request: Request) -> dict[str, Tensor]:
         """Named sets of samples; "samples" (n, *shape) comes first."""
         raise NotImplementedError
+
+    def request(self, n: int, asked: Mapping[str, str]) -> Request:
+        """The request for n samples with the user's words on what they should be: `class`, `code` …
+
+        Raises:
+            ValueError: the game knows no such word, or not that value; the sentence says what to change.
+        """
+        for word in asked:
+            raise ValueError(f"{word}=… asks for what this run's game does not know: leave it out")
+        return Request(n)
+
+    def gallery(self, n: int) -> Request:
+        """The request for the picture that shows a run best, of about n samples; draws its latents."""
+        return Request(n, self.latents(n))
+
+    def begin(self, draw: Draw, size: int | None) -> None:
+        """Before the first turn of a new run: what the game keeps of the data, of which there are `size` samples.
+
+        Raises:
+            ValueError: there is not enough.
+        """
+
+    def classify(self, x: Tensor) -> Tensor:
+        """Class logits (N, K) of samples, in games that have a classifier (`classifies`)."""
+        raise NotImplementedError
+
+    classifies: bool = False
+    reconstructs: bool = False
 
     def phase(self, player: str, played: int) -> dict[str, Hashable]:
         """Changes when shapes or rules change. `played`: how many turns the player had before this one."""
@@ -156,7 +199,7 @@ class Game(nn.Module):
         return (*self.generators, *self.discriminators)
 
     def check(self, plan: Plan) -> None:
-        """Whether every trick fits what is planned.
+        """Whether the game and every trick fit what is planned.
 
         Raises:
             ValueError: one does not.
@@ -170,6 +213,17 @@ class Game(nn.Module):
     def finished(self, player: str) -> nn.Module:
         """The network that samples and evaluations use: the averaged one where there is one."""
         return self.averages[player] if player in self.averages else self.get_submodule(player)
+
+    @contextmanager
+    def resting(self, *networks: nn.Module) -> Iterator[None]:
+        """Networks in evaluation mode, without gradients."""
+        training = [network.training for network in networks]
+        with torch.no_grad():
+            for network in networks:
+                network.eval()
+            yield
+        for network, was in zip(networks, training, strict=True):
+            network.train(was)
 
     def show(self, shown: Shown, batch: Batch) -> Shown:
         """Samples as the discriminator is shown them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 
 import torch
@@ -20,7 +20,7 @@ class Standard(Game):
     """The two-player game.
 
     Args:
-        generator, discriminator: the players.
+        generator, discriminator: make the players; the generator is told `noise_dim`.
         noise: what the generator starts from.
         loss: what they fight for.
         tricks: by name, in the user's order.
@@ -31,21 +31,27 @@ class Standard(Game):
 
     def __init__(
         self,
-        generator: Generator,
-        discriminator: Discriminator,
+        generator: Callable[..., Generator],
+        discriminator: Callable[..., Discriminator],
         noise: Noise,
         loss: Objective,
         tricks: Mapping[str, Trick] | None = None,
     ) -> None:
         super().__init__(loss)
-        self.generator, self.discriminator, self.noise = generator, discriminator, noise
+        self.noise = noise
+        self.seat(generator, discriminator)
         self.install(tricks or {})
+
+    def seat(self, generator: Callable[..., Generator], discriminator: Callable[..., Discriminator]) -> None:
+        """Makes the players."""
+        self.generator = generator(noise_dim=self.noise.dim)
+        self.discriminator = discriminator()
 
     def install(self, tricks: Mapping[str, Trick]) -> None:
         super().install(tricks)
         self.generator_needs_real = self.loss.adversarial.needs_real or any(t.needs_real for t in self.each_trick())
         self.turns = (
-            Turn("discriminator", self.loss.n_critic),
+            *(Turn(name, self.loss.n_critic) for name in self.discriminators),
             Turn("generator", self.loss.n_generator, real=self.generator_needs_real),
         )
 
@@ -59,8 +65,9 @@ class Standard(Game):
             phase["penalties"] = tuple(n for n, penalty in self.loss.penalties.items() if played % penalty.every == 0)
         return phase
 
-    def generate(self, latent: Mapping[str, Tensor]) -> Shown:
-        return Shown(self.generator(latent["noise"]))
+    def generate(self, latent: Mapping[str, Tensor], finished: bool = False) -> Shown:
+        generator = self.finished("generator") if finished else self.generator
+        return Shown(generator(latent["noise"]))
 
     def real(self, batch: Batch) -> Shown:
         return Shown(batch.data["real"])
@@ -68,17 +75,12 @@ class Standard(Game):
     def judge(self, discriminator: str, shown: Shown) -> Judged:
         judge = self.get_submodule(discriminator)
         assert isinstance(judge, Discriminator)
-        return Judged(shown, *judge.judge(shown.samples))
+        return Judged(shown, *judge.judge(shown.samples, **{name: shown.given[name] for name in self.told}))
 
-    @torch.no_grad()
     def sample(self, request: Request) -> dict[str, Tensor]:
-        generator = self.finished("generator")
-        training = generator.training
-        generator.eval()
-        noise = request.latent.get("noise")
-        samples = generator(self.latents(request.n)["noise"] if noise is None else noise)
-        generator.train(training)
-        return {"samples": samples.float()}
+        with self.resting(*(self.finished(name) for name in self.generators)):
+            shown = self.generate({**self.latents(request.n), **request.latent}, finished=True)
+        return {"samples": shown.samples.float(), **shown.given}
 
     def terms(self, player: str, batch: Batch) -> dict[str, Tensor]:
         if player not in self.discriminators:

@@ -28,6 +28,10 @@ class AdversarialLoss:
         """The generator's loss, a scalar."""
         raise NotImplementedError
 
+    def encoder(self, real: Tensor) -> Tensor:
+        """The loss, a scalar, of a player who wants real samples taken for fakes: the generator's, mirrored."""
+        return self.generator(-real)
+
     def accuracy(self, real: Tensor, fake: Tensor) -> Tensor:
         """The share of samples, or of pairs where there is no threshold, that the discriminator gets right."""
         if self.threshold is None:
@@ -98,6 +102,10 @@ class LeastSquares(TargetLoss):
 
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         return self.against(fake.float(), self.c).mean()
+
+    def encoder(self, real: Tensor) -> Tensor:
+        """½(D(x)-a)²: the fakes' own target stands for c where c is the real one's."""
+        return self.against(real.float(), self.real_label + self.fake_label - self.c).mean()
 
 
 class Wasserstein(AdversarialLoss):

@@ -1,8 +1,9 @@
-"""How good it is: distances to distributions that are known exactly, and coverage of modes."""
+"""How good it is: distances to distributions that are known exactly, coverage of modes, errors of classifiers."""
 
 from gantrain.metrics.base import Evaluation, Metric, evaluate
+from gantrain.metrics.classifiers import TestError
 from gantrain.metrics.gaussian import KL, JSDivergence, Moments, OptimalDiscriminator, Wasserstein1
-from gantrain.metrics.modes import Modes
+from gantrain.metrics.modes import Modes, StackedModes
 
 __all__ = [
     "KL",
@@ -12,6 +13,8 @@ __all__ = [
     "Modes",
     "Moments",
     "OptimalDiscriminator",
+    "StackedModes",
+    "TestError",
     "Wasserstein1",
     "evaluate",
 ]

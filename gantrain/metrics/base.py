@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from torch import Tensor
 
-from gantrain.data import Source
+from gantrain.data import Place, Source
 
 
 class Evaluation:
@@ -19,6 +19,8 @@ class Evaluation:
         draw: n to n generated samples (n, *shape) on the CPU; always the same for the same n.
         discriminator: samples (n, *shape) on the CPU to logits (n,), or None where a game has no single one.
         probability: the sigmoid of a logit is a probability.
+        classify: samples (n, *shape) on the CPU to class logits (n, K), where the game has a classifier.
+        place: where the source's held-out part is read from.
     """
 
     def __init__(
@@ -27,9 +29,12 @@ class Evaluation:
         draw: Callable[[int], Tensor],
         discriminator: Callable[[Tensor], Tensor] | None = None,
         probability: bool = False,
+        classify: Callable[[Tensor], Tensor] | None = None,
+        place: Place | None = None,
     ) -> None:
         self.source, self._draw = source, draw
         self.discriminator, self.probability = discriminator, probability
+        self.classify, self.place = classify, place
         self._drawn: dict[int, np.ndarray] = {}
 
     def samples(self, n: int) -> np.ndarray:
@@ -47,6 +52,7 @@ class Metric:
     """
 
     keys: ClassVar[tuple[str, ...]] = ()
+    needs_classifier: ClassVar[bool] = False
     higher_is_better: ClassVar[frozenset[str]] = frozenset()
 
     def check(self, source: Source) -> None:

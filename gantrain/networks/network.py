@@ -24,13 +24,24 @@ class Discriminator(nn.Module, Automatic):
         """What the head sees: (N, F), or (N, F, H, W) where patches are judged."""
         return self.trunk(x)
 
-    def judge(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits, and the features that they are made of."""
+    def judge(self, x: Tensor, **told: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits, and the features under them; `told` is what a conditional one is told about the samples."""
         features = self.features(x)
         return self.head(features).flatten(1).squeeze(1), features
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.judge(x)[0]
+    def forward(self, x: Tensor, **told: Tensor) -> Tensor:
+        return self.judge(x, **told)[0]
+
+    @property
+    def feature_count(self) -> int:
+        """How many features the head sees.
+
+        Raises:
+            ValueError: it judges patches.
+        """
+        if not isinstance(self.head, nn.Linear):
+            raise ValueError("this game needs a discriminator that judges whole samples: set discriminator=whole")
+        return self.head.in_features
 
 
 def images_only(shape: list[int], model: str) -> tuple[int, int]:

@@ -42,15 +42,18 @@ def grid(samples: np.ndarray, columns: int | None = None, least: int = 512) -> n
     return page
 
 
-def picture(samples: np.ndarray, real: np.ndarray, judge: Judge | None, title: str, label: str) -> np.ndarray:
+def picture(
+    samples: np.ndarray, real: np.ndarray, judge: Judge | None, title: str, label: str, columns: int | None = None
+) -> np.ndarray:
     """The picture (height, width, 3 or 4) that suits the samples.
 
     Args:
         samples, real: (N, C, H, W) in [-1, 1], or (N, D); `real` may be empty.
         judge: samples to the discriminator's verdict, drawn beside points; `label` says what it is.
+        columns: of a grid of images.
     """
     if samples.ndim == 4:
-        return grid(samples)
+        return grid(samples, columns)
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -18,7 +18,7 @@ from gantrain.errors import UserError
 from gantrain.games import Game
 from gantrain.training.round import Player, Progress
 
-FORMAT = 1
+FORMAT = 2
 
 
 class Checkpoints:

@@ -84,9 +84,10 @@ class Round:
         """Before the first round of a new run: what tricks take from the data and from the networks as they are."""
         seed_default(mix(self.seed, BEGINNING), self.machine.device)
 
-        def draw(n: int) -> Batch:
-            return Batch(self.batches.draw(0, n), self.game.latents(n), self._step)
+        def draw(n: int, position: int = 0) -> Batch:
+            return Batch(self.batches.draw(position, n), self.game.latents(n), self._step)
 
+        self.game.begin(draw, self.batches.size)
         for trick in self.game.each_trick():
             trick.begin(self.game, draw)
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor, nn
 
 from gantrain.automatic import Automatic
+from gantrain.networks.layers import Growing
 
 if TYPE_CHECKING:
-    from gantrain.games.base import Batch, Game
+    from gantrain.games.base import Batch, Draw, Game
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Plan:
     evaluate_every: int | None = None
 
 
-class Trick(nn.Module, Automatic):
+class Trick(Growing, Automatic):
     """Does nothing; a trick overrides the one or two hooks that it needs.
 
     A trick is a module, so that its buffers move to the device and into the checkpoint with the game. They may come
@@ -116,7 +116,7 @@ class Trick(nn.Module, Automatic):
             ValueError: the trick does not fit what is planned; the sentence says what to change.
         """
 
-    def begin(self, game: Game, draw: Callable[[int], Batch]) -> None:
+    def begin(self, game: Game, draw: Draw) -> None:
         """Before the first turn of a new run; `draw` gives batches of real samples and latents of any size."""
 
     def phase(self, player: str, played: int) -> Hashable:
@@ -156,13 +156,6 @@ class Trick(nn.Module, Automatic):
     def should_stop(self, metrics: Mapping[str, float]) -> str | None:
         """After an evaluation: the reason to stop training, or None."""
         return None
-
-    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *rest: Any) -> None:
-        for key, value in state_dict.items():
-            name = key.removeprefix(prefix)
-            if key.startswith(prefix) and "." not in name:
-                self.register_buffer(name, torch.empty_like(value))
-        super()._load_from_state_dict(state_dict, prefix, *rest)
 
 
 def is_discriminator(player: str) -> bool:

@@ -12,7 +12,8 @@ from gantrain.tricks.base import Context, Plan, Trick, is_discriminator
 class ModeSeeking(Trick):
     """The generator also pays 1 / (d(G(z₁), G(z₂)) / d(z₁, z₂)), d the mean absolute difference (Mao et al. 2019).
 
-    Pairs are the first and the second half of the batch.
+    Pairs are the first and the second half of the batch. Where samples have labels or codes, which the pair must share,
+    the generator makes a second batch for it.
 
     Args:
         weight: λ, 1 in the paper.
@@ -34,11 +35,14 @@ class ModeSeeking(Trick):
     def terms(self, player: str, context: Context) -> Mapping[str, Tensor]:
         if is_discriminator(player):
             return {}
-        between = [_halves_apart(x) for x in (context.made.samples, context.batch.latent["noise"])]
-        ratio = between[0] / between[1]
+        noise, samples = context.batch.latent["noise"], context.made.samples
+        if context.game.labelled:
+            other = context.game.generate({**context.batch.latent, "noise": noise.flip(0)}).samples
+            ratio = _apart(samples, other) / _apart(noise, noise.flip(0))
+        else:
+            ratio = _apart(*samples.chunk(2)) / _apart(*noise.chunk(2))
         return {"mode_seeking": self.weight / (ratio + 1e-5)}  # 1e-5 as in the reference code
 
 
-def _halves_apart(x: Tensor) -> Tensor:
-    first, second = x.float().chunk(2)
-    return (first - second).abs().mean()
+def _apart(first: Tensor, second: Tensor) -> Tensor:
+    return (first.float() - second.float()).abs().mean()

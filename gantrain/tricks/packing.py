@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from gantrain.tricks.base import Plan, Shown, Trick
+
+if TYPE_CHECKING:
+    from gantrain.games.base import Game
 
 
 class Packing(Trick):
@@ -24,6 +28,13 @@ class Packing(Trick):
         if m < 2:
             raise ValueError(f"m must be 2 or more, got {m}")
         self.m = m
+
+    def setup(self, game: Game) -> None:
+        if game.labelled:
+            raise ValueError(
+                "packing judges several samples as one, but here each has a label or code of its own: "
+                "leave packing out, or try minibatch_stddev"
+            )
 
     def shown_shape(self, shape: list[int]) -> list[int]:
         return [self.m * shape[0], *shape[1:]]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from gantrain.tricks.base import Plan, Trick
 
 if TYPE_CHECKING:
-    from gantrain.games.base import Batch, Game
+    from gantrain.games.base import Draw, Game
 
 
 class ReferenceNorm(nn.Module):
@@ -45,7 +45,9 @@ class ReferenceNorm(nn.Module):
                 mean = (count * mean + own_mean) / (count + 1)
                 square = (count * square + own_square) / (count + 1)
         normal = (values - mean) * torch.rsqrt((square - mean.square()).clamp_min(0) + self.eps)
-        return (normal * self.weight.view(shape) + self.bias.view(shape)).to(x.dtype)
+        if self.weight is not None:
+            normal = normal * self.weight.view(shape) + self.bias.view(shape)
+        return normal.to(x.dtype)
 
 
 class VirtualBatchNorm(Trick):
@@ -90,7 +92,7 @@ class VirtualBatchNorm(Trick):
         if self.size % packed:
             raise ValueError(f"{self.name}.size={self.size} is not whole packs of {packed}: set a multiple of {packed}")
 
-    def begin(self, game: Game, draw: Callable[[int], Batch]) -> None:
+    def begin(self, game: Game, draw: Draw) -> None:
         batch = draw(self.size)
         for player in self.players:
             if player in game.generators:

@@ -1,0 +1,102 @@
+"""An encoder plays with the generator (Donahue et al. 2017, BiGAN; Dumoulin et al. 2017, ALI)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from torch import Tensor, nn
+
+from gantrain.games.base import Batch, Request
+from gantrain.games.standard import Standard
+from gantrain.losses import Objective
+from gantrain.networks import Discriminator, Generator, Noise
+from gantrain.networks.conditional import Classifier, PairDiscriminator
+from gantrain.tricks import FeatureMatching, VirtualBatchNorm
+from gantrain.tricks.base import Context, Duel, Seen, Shown, Trick
+
+
+class Coder(Generator):
+    """A generator and the encoder that should be its inverse, as one player."""
+
+    def __init__(self, decoder: Generator, encoder: nn.Module) -> None:
+        super().__init__()
+        self.decoder, self.encoder = decoder, encoder
+
+    def forward(self, noise: Tensor) -> Tensor:
+        return self.decoder(noise)
+
+
+class BiGAN(Standard):
+    """D judges pairs: (x, E(x)) are real, (G(z), z) fake. Generator and encoder together want both taken for the other.
+
+    Their loss is the mean of both parts of the exchanged game (Donahue et al. 2017, section 3, with the inverse
+    objective of Goodfellow et al. where the value function is nonsaturating).
+
+    Args:
+        encoder: makes a network whose trunk the encoder takes; the discriminator's by default.
+        width: of the layer in D where sample and code meet.
+
+    Raises:
+        ValueError: a trick would leave the encoder out.
+    """
+
+    told = ("code",)
+    labelled = True
+    reconstructs = True
+
+    def __init__(
+        self,
+        generator: Callable[..., Generator],
+        discriminator: Callable[..., Discriminator],
+        noise: Noise,
+        loss: Objective,
+        encoder: Callable[..., Discriminator] | None = None,
+        width: int = 256,
+        tricks: Mapping[str, Trick] | None = None,
+    ) -> None:
+        self.make_encoder, self.width = encoder or discriminator, width
+        super().__init__(generator, discriminator, noise, loss, tricks)
+
+    def seat(self, generator: Callable[..., Generator], discriminator: Callable[..., Discriminator]) -> None:
+        dim = self.noise.dim
+        self.generator = Coder(generator(noise_dim=dim), Classifier(self.make_encoder, dim))
+        self.discriminator = PairDiscriminator(discriminator, dim, self.width)
+
+    def install(self, tricks: Mapping[str, Trick]) -> None:
+        super().install(tricks)
+        for trick in self.each_trick():
+            if isinstance(trick, VirtualBatchNorm) or (isinstance(trick, FeatureMatching) and not trick.adversarial):
+                raise ValueError(
+                    f"{trick.name} leaves out the encoder, which plays with the generator here: leave the trick out"
+                )
+        self.generator_needs_real = True
+        self.turns = tuple(replace(turn, real=True) for turn in self.turns)
+
+    def generate(self, latent: Mapping[str, Tensor], finished: bool = False) -> Shown:
+        return Shown(super().generate(latent, finished).samples, {"code": latent["noise"]})
+
+    def real(self, batch: Batch) -> Shown:
+        encoder = self.get_submodule("generator.encoder")
+        return Shown(batch.data["real"], {"code": encoder(batch.data["real"])})
+
+    def reply(self, player: str, made: Shown, batch: Batch) -> Context:
+        fake = self.judge("discriminator", self.show(made, batch))
+        real = self.judge("discriminator", self.show(self.real(batch), batch))
+        seen = self.seen(player, Seen(real=real.logits, fake=fake.logits), batch)
+        adversarial = self.loss.adversarial
+        assert seen.real is not None
+        value = adversarial.generator(seen.fake, seen.real)
+        if not adversarial.needs_real:
+            value = value + adversarial.encoder(seen.real)
+        return Context(self, batch, made, {"discriminator": Duel(fake, real)}, {"adversarial": value})
+
+    def sample(self, request: Request) -> dict[str, Tensor]:
+        """From inputs it makes their reconstructions G(E(x)) and says the codes."""
+        if request.inputs is None:
+            return super().sample(request)
+        coder = self.finished("generator")
+        assert isinstance(coder, Coder)
+        with self.resting(coder):
+            code = coder.encoder(request.inputs.to(self.device))
+            return {"samples": coder.decoder(code).float(), "code": code.float()}

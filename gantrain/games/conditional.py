@@ -1,0 +1,126 @@
+"""Conditional GAN: both players are told a label (Mirza & Osindero 2014; Miyato & Koyama 2018)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from gantrain.games.base import Batch, Request
+from gantrain.games.standard import Standard
+from gantrain.losses import Objective
+from gantrain.networks import Discriminator, Generator, Noise
+from gantrain.networks.conditional import ConditionalDiscriminator, ConditionalGenerator, Conditioning
+from gantrain.tricks.base import Context, Shown, Trick
+
+
+class Conditional(Standard):
+    """The two-player game with labels.
+
+    Args:
+        classes: how many labels the dataset has.
+        shape: of what the discriminator is shown.
+        conditioning: how networks learn the label: `concat`, `embedding`, `projection`.
+        mismatched: so many of the fakes that D sees, as a share of the batch, are real samples with a wrong label,
+            which it learns to reject (Reed et al. 2016, GAN-CLS).
+
+    Raises:
+        ValueError: the dataset has no labels, or `mismatched` is no share.
+    """
+
+    told: tuple[str, ...] = ("label",)
+    labelled = True
+
+    def __init__(
+        self,
+        generator: Callable[..., Generator],
+        discriminator: Callable[..., Discriminator],
+        noise: Noise,
+        loss: Objective,
+        classes: int | None,
+        shape: list[int],
+        conditioning: Conditioning = "projection",
+        mismatched: float = 0.0,
+        tricks: Mapping[str, Trick] | None = None,
+    ) -> None:
+        self.classes, self.shape = needs_labels(classes), shape
+        self.conditioning, self.mismatched = conditioning, mismatched
+        if not 0 <= mismatched < 1:
+            raise ValueError(f"mismatched must lie in [0, 1), got {mismatched}")
+        super().__init__(generator, discriminator, noise, loss, tricks)
+
+    def seat(self, generator: Callable[..., Generator], discriminator: Callable[..., Discriminator]) -> None:
+        classes, conditioning = self.classes, self.conditioning
+        super().seat(
+            partial(ConditionalGenerator, generator, classes=classes, conditioning=conditioning),
+            partial(ConditionalDiscriminator, discriminator, self.shape, classes, conditioning),
+        )
+
+    def latents(self, n: int) -> dict[str, Tensor]:
+        return {**super().latents(n), "label": torch.randint(self.classes, (n,), device=self.device)}
+
+    def generate(self, latent: Mapping[str, Tensor], finished: bool = False) -> Shown:
+        generator = self.finished("generator") if finished else self.generator
+        return Shown(generator(latent["noise"], latent["label"]), {"label": latent["label"]})
+
+    def real(self, batch: Batch) -> Shown:
+        return Shown(batch.data["real"], {"label": batch.data["label"]})
+
+    def contest(self, discriminator: str, made: Shown, batch: Batch) -> Context:
+        return super().contest(discriminator, self.with_mismatched(made, batch), batch)
+
+    def with_mismatched(self, made: Shown, batch: Batch) -> Shown:
+        """Fakes, of which a share is replaced by real samples with a wrong label."""
+        real = self.real(batch)
+        count = round(self.mismatched * len(real.samples))
+        wrong = torch.randint(1, self.classes, (count,), device=self.device)
+        label = (real.given["label"][:count] + wrong) % self.classes
+        return instead(made, Shown(real.samples[:count], {"label": label}))
+
+    def request(self, n: int, asked: Mapping[str, str]) -> Request:
+        words = dict(asked)
+        word = words.pop("class", None)
+        request = super().request(n, words)
+        if word is None:
+            return request
+        if word == "all":
+            rows = torch.arange(self.classes).repeat_interleave(max(n // self.classes, 1))
+            return Request(len(rows), {"label": rows.to(self.device)}, columns=max(n // self.classes, 1))
+        if not word.isdigit() or int(word) >= self.classes:
+            raise ValueError(f"class={word} is none of this run's: use 0 to {self.classes - 1}, or all")
+        return replace(request, latent={"label": torch.full((n,), int(word), device=self.device)})
+
+    def gallery(self, n: int) -> Request:
+        """One row per class; the noise is the same down each column."""
+        if len(self.shape) == 1:
+            return super().gallery(n)
+        rows = self.request(max(min(n, 10 * self.classes), self.classes), {"class": "all"})
+        columns = rows.columns or 1
+        noise = super().latents(columns)["noise"].repeat(self.classes, 1)
+        return replace(rows, latent={**rows.latent, "noise": noise})
+
+
+def needs_labels(classes: int | None) -> int:
+    """The number of classes.
+
+    Raises:
+        ValueError: there are none.
+    """
+    if not classes or classes < 2:
+        raise ValueError(
+            "this game needs a dataset with labels: use dataset=digits, mnist, cifar10, ring8, or image_folder with a "
+            "folder per class, or another model"
+        )
+    return classes
+
+
+def instead(made: Shown, others: Shown) -> Shown:
+    """The first of the samples replaced by others."""
+    count = len(others.samples)
+    if not count:
+        return made
+    given = {key: torch.cat([others.given[key], values[count:]]) for key, values in made.given.items()}
+    return Shown(torch.cat([others.samples, made.samples[count:]]), given)

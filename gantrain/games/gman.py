@@ -1,0 +1,88 @@
+"""Several discriminators judge one generator (Durugkar, Gemp & Mahadevan 2017, GMAN)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from gantrain.games.standard import Standard
+from gantrain.losses import Objective
+from gantrain.networks import Discriminator, Generator, Noise
+from gantrain.tricks.base import Judged, Shown, Trick
+
+
+class GMAN(Standard):
+    """One generator against N discriminators.
+
+    Args:
+        count: N.
+        aggregate: what the generator minimises of its N losses: their `mean`, the largest (`max`: the harshest critic,
+            section 3.1), or their mean weighted by `softmax`(hardness · losses) (section 4.2).
+        hardness: λ of softmax: 0 is the mean, ∞ the largest.
+        drop_discriminator: the probability with which each one is left out of the generator's turn; one always stays
+            (Mordido et al. 2018).
+        roles: with `scales` discriminator k judges pictures averaged over squares of side 2^k.
+        shape: of what discriminators are shown.
+
+    Raises:
+        ValueError: fewer than one discriminator, or settings out of range.
+    """
+
+    def __init__(
+        self,
+        generator: Callable[..., Generator],
+        discriminator: Callable[..., Discriminator],
+        noise: Noise,
+        loss: Objective,
+        shape: list[int],
+        count: int = 3,
+        aggregate: Literal["mean", "max", "softmax"] = "softmax",
+        hardness: float = 1.0,
+        drop_discriminator: float = 0.0,
+        roles: Literal["same", "scales"] = "same",
+        tricks: Mapping[str, Trick] | None = None,
+    ) -> None:
+        if count < 1 or hardness < 0 or not 0 <= drop_discriminator < 1:
+            raise ValueError("count must be positive, hardness 0 or more, drop_discriminator in [0, 1)")
+        if roles == "scales" and len(shape) != 3:
+            raise ValueError("roles=scales judges pictures, but the dataset holds numbers: set model.roles=same")
+        self.shape, self.how, self.hardness = shape, aggregate, hardness
+        self.drop_discriminator, self.roles = drop_discriminator, roles
+        self.discriminators = tuple(f"discriminator_{k}" for k in range(count))
+        super().__init__(generator, discriminator, noise, loss, tricks)
+
+    def seat(self, generator: Callable[..., Generator], discriminator: Callable[..., Discriminator]) -> None:
+        self.generator = generator(noise_dim=self.noise.dim)
+        for name in self.discriminators:
+            self.add_module(name, discriminator(shape=self._shape_for(name)))
+
+    def judge(self, discriminator: str, shown: Shown) -> Judged:
+        seen = shown
+        if (side := self._side(discriminator)) > 1:
+            seen = replace(shown, samples=F.avg_pool2d(shown.samples, side))
+        return replace(super().judge(discriminator, seen), shown=shown)
+
+    def aggregate(self, values: list[Tensor]) -> Tensor:
+        losses = torch.stack(values)
+        present = torch.ones_like(losses)
+        if self.drop_discriminator:
+            chance = torch.rand_like(losses)
+            present = ((chance >= self.drop_discriminator) | (chance == chance.max())).float()
+        if self.how == "mean":
+            return (losses * present).sum() / present.sum()
+        if self.how == "max":
+            return losses.masked_fill(present == 0, -torch.inf).max()
+        weights = (self.hardness * losses.detach()).masked_fill(present == 0, -torch.inf).softmax(0)
+        return (weights * losses).sum()
+
+    def _side(self, discriminator: str) -> int:
+        return 2 ** int(discriminator.rpartition("_")[2]) if self.roles == "scales" else 1
+
+    def _shape_for(self, discriminator: str) -> list[int]:
+        side = self._side(discriminator)
+        return [self.shape[0], *(size // side for size in self.shape[1:])]

@@ -1,0 +1,151 @@
+"""InfoGAN: some of the latent numbers can be read back from samples (Chen et al. 2016)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gantrain.games.base import Batch, Request
+from gantrain.games.standard import Standard
+from gantrain.losses import Objective
+from gantrain.networks import Discriminator, Generator, Noise
+from gantrain.networks.conditional import ManyHeaded
+from gantrain.tricks.base import Context, Judged, Shown, Trick
+
+
+class InfoGAN(Standard):
+    """The generator also gets codes, and a head Q on D's features reads them from samples.
+
+    Both players minimise -λ·L_I, the variational bound of the mutual information without its constant (equation 5): the
+    mean of -log Q(c | G(z, c)). Q is a categorical for each categorical code, and a Gaussian of variance 1 for each
+    continuous one. As in the reference code Q moves with D, with which it shares its features.
+
+    Args:
+        categorical: the number of values of each categorical code.
+        continuous: how many codes are uniform on [-1, 1].
+        weight, continuous_weight: λ for either kind; 1 and 0.1 in the reference code for MNIST.
+        width: of Q's hidden layer.
+
+    Raises:
+        ValueError: there is no code.
+    """
+
+    labelled = True
+    classifies = True
+
+    def __init__(
+        self,
+        generator: Callable[..., Generator],
+        discriminator: Callable[..., Discriminator],
+        noise: Noise,
+        loss: Objective,
+        categorical: list[int],
+        continuous: int = 2,
+        weight: float = 1.0,
+        continuous_weight: float = 0.1,
+        width: int = 128,
+        tricks: Mapping[str, Trick] | None = None,
+    ) -> None:
+        if continuous < 0 or any(k < 2 for k in categorical) or not (categorical or continuous):
+            raise ValueError("set codes: categorical ones of 2 or more values, continuous ones, or both")
+        self.categorical, self.continuous, self.width = categorical, continuous, width
+        self.weight, self.continuous_weight = weight, continuous_weight
+        self.classifies = bool(categorical)
+        super().__init__(generator, discriminator, noise, loss, tricks)
+
+    def seat(self, generator: Callable[..., Generator], discriminator: Callable[..., Discriminator]) -> None:
+        codes = sum(self.categorical) + self.continuous
+
+        def reader(features: int) -> nn.Module:
+            hidden = [nn.Linear(features, self.width), nn.LeakyReLU(0.2)]
+            return nn.Sequential(*hidden, nn.Linear(self.width, codes))
+
+        self.generator = generator(noise_dim=self.noise.dim + codes)
+        self.discriminator = ManyHeaded(discriminator, {"code": reader})
+
+    def latents(self, n: int) -> dict[str, Tensor]:
+        drawn = {f"code_{k}": torch.randint(size, (n,), device=self.device) for k, size in enumerate(self.categorical)}
+        uniform = torch.rand(n, self.continuous, device=self.device) * 2 - 1
+        return {**super().latents(n), **drawn, "continuous": uniform}
+
+    def generate(self, latent: Mapping[str, Tensor], finished: bool = False) -> Shown:
+        generator = self.finished("generator") if finished else self.generator
+        codes = {name: values for name, values in latent.items() if name != "noise"}
+        one_hot = [
+            F.one_hot(codes[f"code_{k}"], size).to(latent["noise"].dtype) for k, size in enumerate(self.categorical)
+        ]
+        return Shown(generator(torch.cat([latent["noise"], *one_hot, latent["continuous"]], 1)), codes)
+
+    def real(self, batch: Batch) -> Shown:
+        return Shown(batch.data["real"])
+
+    def contest(self, discriminator: str, made: Shown, batch: Batch) -> Context:
+        context = super().contest(discriminator, made, batch)
+        fake = context.duels[discriminator].fake
+        return replace(context, terms={**context.terms, **self.information(discriminator, fake, made)})
+
+    def reply(self, player: str, made: Shown, batch: Batch) -> Context:
+        context = super().reply(player, made, batch)
+        (name,) = self.discriminators
+        return replace(context, terms={**context.terms, **self.information(name, context.duels[name].fake, made)})
+
+    def read(self, discriminator: str, features: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Logits (N, K) of each categorical code, and means (N, continuous)."""
+        found = self.get_submodule(f"{discriminator}.heads.code")(features).float()
+        *categories, means = found.split([*self.categorical, self.continuous], 1)
+        return categories, means
+
+    def information(self, discriminator: str, fake: Judged, made: Shown) -> dict[str, Tensor]:
+        """-λ·L_I: the mean of -log Q(c | x), without the Gaussian's constant."""
+        categories, means = self.read(discriminator, fake.features)
+        terms = {}
+        if self.categorical:
+            named = [F.cross_entropy(logits, made.given[f"code_{k}"]) for k, logits in enumerate(categories)]
+            terms["information"] = self.weight * torch.stack(named).sum()
+        if self.continuous:
+            apart = 0.5 * (means - made.given["continuous"]).square().sum(1).mean()
+            terms["information_continuous"] = self.continuous_weight * apart
+        return terms
+
+    def classify(self, x: Tensor) -> Tensor:
+        """The logits of the first categorical code, which no label taught."""
+        return self.read("discriminator", self.discriminator.features(x))[0][0]
+
+    def request(self, n: int, asked: Mapping[str, str]) -> Request:
+        """`code=k` sweeps code k along each row, `code=all` each code in a row of its own; categorical codes first."""
+        words = dict(asked)
+        word = words.pop("code", None)
+        request = super().request(n, words)
+        if word is None:
+            return request
+        count = len(self.categorical) + self.continuous
+        if word != "all" and (not word.isdigit() or int(word) >= count):
+            raise ValueError(f"code={word} is none of this run's: use 0 to {count - 1}, or all")
+        rows = range(count) if word == "all" else [int(word)] * max(n // self._steps([int(word)]), 1)
+        return self._sweep(list(rows), same_noise=word == "all")
+
+    def gallery(self, n: int) -> Request:
+        return self._sweep([*range(len(self.categorical) + self.continuous)], same_noise=False)
+
+    def _steps(self, codes: list[int]) -> int:
+        """Pictures in a row."""
+        sizes = [self.categorical[k] if k < len(self.categorical) else 10 for k in codes]
+        return max(sizes)
+
+    def _sweep(self, codes: list[int], same_noise: bool) -> Request:
+        """One row for each code, in which it takes all its values; everything else is the same along the row."""
+        steps = self._steps(codes)
+        rows = self.latents(1 if same_noise else len(codes))
+        repeats = steps * (len(codes) if same_noise else 1)
+        latent = {name: values.repeat_interleave(repeats, 0) for name, values in rows.items()}
+        for row, code in enumerate(codes):
+            along = slice(row * steps, (row + 1) * steps)
+            if code < len(self.categorical):
+                latent[f"code_{code}"][along] = torch.arange(steps, device=self.device) % self.categorical[code]
+            else:
+                latent["continuous"][along, code - len(self.categorical)] = torch.linspace(-1, 1, steps)
+        return Request(len(codes) * steps, latent, columns=steps)

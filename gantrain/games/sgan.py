@@ -1,0 +1,87 @@
+"""Semi-supervised GAN: the discriminator is a classifier with one class more (Salimans et al. 2016, section 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gantrain.games.base import Batch, Draw
+from gantrain.games.conditional import needs_labels
+from gantrain.games.labelled import LabelledSet
+from gantrain.games.standard import Standard
+from gantrain.losses import Objective
+from gantrain.networks import Discriminator, Generator, Noise
+from gantrain.tricks.base import Context, Shown, Trick
+
+
+class ClassLogits(Discriminator):
+    """K class logits l; the class "generated" has the logit 0, so that the logit of real is log Σ exp l_k."""
+
+    def __init__(self, network: Callable[[], Discriminator], classes: int) -> None:
+        super().__init__()
+        inner = network()
+        self.trunk, self.head = inner.trunk, nn.Linear(inner.feature_count, classes)
+
+    def judge(self, x: Tensor, **told: Tensor) -> tuple[Tensor, Tensor]:
+        features = self.features(x)
+        return self.head(features).logsumexp(1), features
+
+
+class SemiSupervised(LabelledSet, Standard):
+    """D names the class of the few labelled samples, and tells the unlabelled from fakes; so it learns from both.
+
+    Its loss is the value function on the logit of real, and `supervised`, the cross-entropy of labelled samples. The
+    paper's generator matches features: the trick feature_matching.
+
+    Args:
+        classes: how many the dataset has.
+        labels_per_class: how many samples of each keep their labels.
+        weight: of `supervised`.
+
+    Raises:
+        ValueError: the dataset has no labels, or settings out of range.
+    """
+
+    labelled = True
+    classifies = True
+
+    def __init__(
+        self,
+        generator: Callable[..., Generator],
+        discriminator: Callable[..., Discriminator],
+        noise: Noise,
+        loss: Objective,
+        classes: int | None,
+        labels_per_class: int = 10,
+        weight: float = 1.0,
+        tricks: Mapping[str, Trick] | None = None,
+    ) -> None:
+        if labels_per_class < 1 or weight < 0:
+            raise ValueError("labels_per_class must be positive, weight 0 or more")
+        self.classes, self.labels_per_class, self.weight = needs_labels(classes), labels_per_class, weight
+        super().__init__(generator, discriminator, noise, loss, tricks)
+
+    def seat(self, generator: Callable[..., Generator], discriminator: Callable[..., Discriminator]) -> None:
+        super().seat(generator, partial(ClassLogits, discriminator, self.classes))
+
+    def begin(self, draw: Draw, size: int | None) -> None:
+        self.keep_labelled(draw, size)
+
+    def contest(self, discriminator: str, made: Shown, batch: Batch) -> Context:
+        context = super().contest(discriminator, made, batch)
+        labelled = self.some_labelled(len(made.samples))
+        shown = self.show(labelled, batch)
+        named = self.naming(self.judge(discriminator, shown).features)
+        supervised = F.cross_entropy(named, labelled.given["label"])
+        return replace(context, terms={**context.terms, "supervised": self.weight * supervised})
+
+    def naming(self, features: Tensor) -> Tensor:
+        """Class logits (N, K)."""
+        return self.get_submodule("discriminator.head")(features).float()
+
+    def classify(self, x: Tensor) -> Tensor:
+        return self.naming(self.discriminator.features(x))

@@ -1,0 +1,102 @@
+"""Generator, discriminator and classifier (Li et al. 2017, Triple-GAN)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from gantrain.games.base import Batch, Draw, Turn
+from gantrain.games.conditional import Conditional, instead
+from gantrain.games.labelled import LabelledSet
+from gantrain.losses import Objective
+from gantrain.networks import Discriminator, Generator, Noise
+from gantrain.networks.conditional import Classifier, Conditioning
+from gantrain.tricks.base import Context, Shown, Trick
+
+
+class TripleGAN(LabelledSet, Conditional):
+    """D judges pairs of sample and label. Labelled samples are real; fake are those of G with the label asked for, and,
+    as a share `alpha` of the fakes, unlabelled samples with the label that the classifier C gives them (equation 2).
+
+    C minimises the cross-entropy of labelled samples (`supervised`), α·E[p_c·log(1 - D(x, y_c))] for its own labels of
+    unlabelled samples (`adversarial`, as in the reference code with its most likely label), and the cross-entropy of
+    G's samples with the labels that G was asked for (`pseudo`, equation 4), once G makes good ones.
+
+    Args:
+        labels_per_class: how many samples of each class keep their labels.
+        classifier: makes a network whose trunk C takes; a discriminator by default.
+        alpha: ½ in the paper.
+        pseudo_weight, pseudo_start: of `pseudo`, and the step from which on it counts.
+
+    Raises:
+        ValueError: as `Conditional`; settings out of range.
+    """
+
+    classifies = True
+
+    def __init__(
+        self,
+        generator: Callable[..., Generator],
+        discriminator: Callable[..., Discriminator],
+        noise: Noise,
+        loss: Objective,
+        classes: int | None,
+        shape: list[int],
+        classifier: Callable[..., Discriminator] | None = None,
+        labels_per_class: int = 10,
+        conditioning: Conditioning = "concat",
+        alpha: float = 0.5,
+        pseudo_weight: float = 0.1,
+        pseudo_start: int = 1000,
+        tricks: Mapping[str, Trick] | None = None,
+    ) -> None:
+        if labels_per_class < 1 or not 0 <= alpha < 1 or pseudo_weight < 0:
+            raise ValueError("labels_per_class must be positive, alpha in [0, 1), pseudo_weight 0 or more")
+        self.labels_per_class, self.alpha, self.make_classifier = labels_per_class, alpha, classifier or discriminator
+        self.pseudo_weight, self.pseudo_start = pseudo_weight, pseudo_start
+        super().__init__(generator, discriminator, noise, loss, classes, shape, conditioning, tricks=tricks)
+
+    def seat(self, generator: Callable[..., Generator], discriminator: Callable[..., Discriminator]) -> None:
+        super().seat(generator, discriminator)
+        self.classifier = Classifier(self.make_classifier, self.classes)
+
+    def install(self, tricks: Mapping[str, Trick]) -> None:
+        super().install(tricks)
+        self.turns = (*self.turns, Turn("classifier"))
+
+    def begin(self, draw: Draw, size: int | None) -> None:
+        self.keep_labelled(draw, size)
+
+    def real(self, batch: Batch) -> Shown:
+        return self.some_labelled(len(batch.data["real"]))
+
+    def contest(self, discriminator: str, made: Shown, batch: Batch) -> Context:
+        unlabelled = batch.data["real"][: round(self.alpha * len(made.samples))]
+        with torch.no_grad():
+            given = {"label": self.classifier(unlabelled).argmax(1)}
+        return super().contest(discriminator, instead(made, Shown(unlabelled, given)), batch)
+
+    def terms(self, player: str, batch: Batch) -> dict[str, Tensor]:
+        if player != "classifier":
+            return super().terms(player, batch)
+        labelled = self.some_labelled(len(batch.data["real"]))
+        supervised = self.classifier(labelled.samples).float()
+        chances = self.classifier(batch.data["real"]).float().softmax(1)
+        best = chances.max(1)
+        pair = self.show(Shown(batch.data["real"], {"label": best.indices}), batch)
+        rejected = F.logsigmoid(-self.judge("discriminator", pair).logits.float())
+        with torch.no_grad():
+            made = self.generate(batch.latent)
+        named = F.cross_entropy(self.classifier(made.samples).float(), made.given["label"])
+        counts = (batch.step >= self.pseudo_start).float()
+        return {
+            "supervised": F.cross_entropy(supervised, labelled.given["label"]),
+            "adversarial": self.alpha * (best.values * rejected).mean(),
+            "pseudo": self.pseudo_weight * counts * named,
+        }
+
+    def classify(self, x: Tensor) -> Tensor:
+        return self.classifier(x)

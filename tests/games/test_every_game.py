@@ -1,0 +1,82 @@
+"""Every game with every loss and every trick: it plays, or it is refused and why."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from conftest import config, round_of
+
+from gantrain.commands.assembly import build_game
+from gantrain.errors import UserError
+from gantrain.help import CONFIGS
+from gantrain.training.round import Progress, Round
+
+GAMES = {
+    "cgan": "model.conditioning=concat",
+    "acgan": "",
+    "sgan": "model.labels_per_class=2",
+    "infogan": "model.categorical=[4]",
+    "gman": "model.count=2",
+    "madgan": "model.generators=2",
+    "triplegan": "model.labels_per_class=2 model.pseudo_start=0",
+    "bigan": "",
+}
+LOSSES = ["minimax", "nonsaturating", "lsgan", "wgan", "wgan_gp", "hinge", "dragan", "r1", "rpgan", "ragan", "r3"]
+TRICKS = sorted(file.stem for file in (CONFIGS / "tricks").glob("*.yaml"))
+ALONE = {"cgan", "acgan", "sgan", "infogan", "madgan", "triplegan", "bigan"}
+"""Games whose samples have labels or codes of their own."""
+REFUSED = {
+    **{(game, "packing"): "a label or code of its own" for game in ALONE},
+    **{(game, "minibatch_tutorial"): r"no linear block 'trunk\.3'" for game in GAMES},
+    **{(game, trick): "augments pictures" for game in GAMES for trick in ("ada", "diffaugment")},
+    **{("bigan", trick): "leaves out the encoder" for trick in ("feature_matching", "virtual_batch_norm")},
+    ("bigan", "reference_batch_norm"): "leaves out the encoder",
+}
+
+
+def words(game: str, *more: str) -> list[str]:
+    small = "model.generator.hidden=[8] model.generator.norm=batch model.discriminator.hidden=[8]"
+    extra = "metrics.best=metrics/modes metrics.every=100 trainer.batch_size=8"
+    return [*f"dataset=ring8 model={game} networks@model=mlp {small} {extra} {GAMES[game]}".split(), *more]
+
+
+def check_rounds(round: Round) -> None:
+    """Two rounds: whoever has the turn moves, the others do not, and every loss is finite."""
+    progress = Progress()
+    for progress.step in range(2):
+        for turn in round.game.turns:
+            for number in range(turn.times):
+                before = {name: [p.clone() for p in player.parameters] for name, player in round.players.items()}
+                round._turn(turn, progress.step * turn.times + number, progress, observe=True)
+                for name, player in round.players.items():
+                    moved = any(not torch.equal(a, b) for a, b in zip(before[name], player.parameters, strict=True))
+                    assert moved == (name == turn.player), f"{name} in {turn.player}'s turn"
+    for tag, value in round.meter.read().items():
+        assert torch.tensor(value).isfinite(), tag
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("game", GAMES)
+def test_a_game_with_a_loss(game: str, loss: str) -> None:
+    check_rounds(round_of(*words(game, f"loss={loss}")))
+
+
+@pytest.mark.parametrize("trick", TRICKS)
+@pytest.mark.parametrize("game", GAMES)
+def test_a_game_with_a_trick(game: str, trick: str) -> None:
+    asked = words(game, "loss=nonsaturating", "optimizer=adam", f"tricks=[{trick}]")
+    if trick == "minibatch_stddev":
+        asked.append("tricks.minibatch_stddev.group_size=2")
+    if sentence := REFUSED.get((game, trick)):
+        with pytest.raises(UserError, match=sentence):
+            build_game(config(*asked))
+    else:
+        check_rounds(round_of(*asked))
+
+
+@pytest.mark.parametrize("trick", ["ada", "diffaugment", "consistency", "virtual_batch_norm", "spectral_norm"])
+@pytest.mark.parametrize("game", sorted(set(GAMES) - {"bigan"}))
+def test_a_game_of_pictures_with_a_trick(game: str, trick: str) -> None:
+    small = "dataset=digits dataset.image_size=8 networks@model=dcgan loss=nonsaturating optimizer=adam"
+    narrow = "model.generator.width=2 model.discriminator.width=2 trainer.batch_size=8"
+    check_rounds(round_of(*small.split(), *narrow.split(), f"model={game}", *GAMES[game].split(), f"tricks=[{trick}]"))

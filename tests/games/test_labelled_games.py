@@ -1,0 +1,288 @@
+"""Games with labels and codes: their loss terms are the papers' equations."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from conftest import config, round_of
+from torch import Tensor
+
+from gantrain.commands.assembly import build_game
+from gantrain.errors import UserError
+from gantrain.games import Batch, Conditional, Game, Request, SemiSupervised, TripleGAN
+from gantrain.games.conditional import Shown
+from gantrain.networks.conditional import ConditionalNorm
+from gantrain.training.round import Progress
+
+POINTS = [
+    "dataset=ring8",
+    "networks@model=mlp",
+    "loss=nonsaturating",
+    "optimizer=adam",
+    "tricks=[]",
+    "trainer.batch_size=16",
+]
+PICTURES = ["dataset=digits", "loss=nonsaturating", "optimizer=adam", "tricks=[]", "trainer.batch_size=16"]
+
+
+def game_of(*words: str) -> Game:
+    torch.manual_seed(0)
+    return build_game(config(*words))
+
+
+def ring(game: Game, n: int = 16) -> Batch:
+    torch.manual_seed(1)
+    data = {"real": torch.randn(n, 2), "label": torch.randint(8, (n,))}
+    return Batch(data, game.latents(n), torch.zeros(()), phase={"penalties": ()})
+
+
+def logits(game: Game, shown: Shown, name: str = "discriminator") -> Tensor:
+    return game.judge(name, shown).logits
+
+
+# --- conditional ----------------------------------------------------------------------------------------------------
+
+
+def test_projection_adds_the_inner_product_of_label_and_features() -> None:
+    """Miyato & Koyama 2018, equation 4: f(x, y) = y'V φ(x) + ψ(φ(x))."""
+    game = game_of(*POINTS, "model=cgan", "model.conditioning=projection", "model.generator.norm=batch")
+    judge = game.get_submodule("discriminator")
+    x, label = torch.randn(5, 2), torch.tensor([0, 1, 2, 3, 4])
+    features = judge.trunk(x)  # type: ignore[operator,union-attr]
+    v = judge.embedding.weight  # type: ignore[union-attr]
+    wanted = judge.head(features).squeeze(1) + torch.stack([v[y] @ f for y, f in zip(label, features, strict=True)])  # type: ignore[operator,union-attr,index]
+    torch.testing.assert_close(judge(x, label=label), wanted)
+
+
+def test_conditional_batch_norm_has_a_gain_and_bias_per_label() -> None:
+    norm = ConditionalNorm(torch.nn.BatchNorm2d(3), classes=2)
+    with torch.no_grad():
+        norm.gain.weight[1], norm.bias.weight[1] = 2.0, -1.0
+    x = torch.randn(4, 3, 5, 5)
+    norm.label = torch.tensor([0, 1, 0, 1])
+    plain = torch.nn.BatchNorm2d(3)(x)
+    out = norm(x)
+    torch.testing.assert_close(out[::2], plain[::2])
+    torch.testing.assert_close(out[1::2], 2 * plain[1::2] - 1)
+
+
+@pytest.mark.parametrize("conditioning", ["concat", "embedding", "projection"])
+@pytest.mark.parametrize("words", [[*POINTS, "model.generator.norm=batch"], PICTURES])
+def test_both_players_listen_to_the_label(words: list[str], conditioning: str) -> None:
+    game = game_of(*words, "model=cgan", f"model.conditioning={conditioning}")
+    with torch.no_grad():
+        for parameter in game.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))  # away from initial gains, which are the same for all
+    latent = game.latents(4)
+    one, other = ({**latent, "label": torch.full((4,), label)} for label in (1, 3))
+    made = game.generate(one)
+    assert not torch.allclose(made.samples, game.generate(other).samples)
+    assert not torch.allclose(logits(game, made), logits(game, Shown(made.samples, {"label": other["label"]})))
+
+
+def test_concat_puts_one_hot_labels_beside_noise_and_maps() -> None:
+    game = game_of(*PICTURES, "model=cgan", "model.conditioning=concat")
+    first = next(m for m in game.get_submodule("discriminator").modules() if isinstance(m, torch.nn.Conv2d))
+    assert first.in_channels == 1 + 10
+    stem = next(m for m in game.get_submodule("generator").modules() if isinstance(m, torch.nn.Linear))
+    assert stem.in_features == 64 + 10
+
+
+def test_mismatched_pairs_are_real_samples_with_a_wrong_label() -> None:
+    game = game_of(*POINTS, "model=cgan", "model.conditioning=concat", "model.mismatched=0.25")
+    assert isinstance(game, Conditional)
+    batch = ring(game)
+    made = game.generate(batch.latent)
+    mixed = game.with_mismatched(made, batch)
+    torch.testing.assert_close(mixed.samples[:4], batch.data["real"][:4])
+    assert (mixed.given["label"][:4] != batch.data["label"][:4]).all()
+    assert (mixed.given["label"] < 8).all()
+    torch.testing.assert_close(mixed.samples[4:], made.samples[4:])
+    assert torch.equal(mixed.given["label"][4:], made.given["label"][4:])
+
+
+# --- acgan ----------------------------------------------------------------------------------------------------------
+
+
+def test_acgan_adds_the_classification_of_real_and_fake_samples() -> None:
+    """Odena et al. 2017, equations 2 and 3: D maximises L_S + L_C, G maximises L_C - L_S."""
+    game = game_of(*POINTS, "model=acgan")
+    batch = ring(game)
+    terms = game.terms("discriminator", batch)
+    torch.manual_seed(2)
+    fake, head = game.generate(batch.latent), game.get_submodule("discriminator.heads.label")
+    trunk = game.get_submodule("discriminator.trunk")
+    l_c = {k: F.cross_entropy(head(trunk(x)), y) for k, x, y in (
+        ("real", batch.data["real"], batch.data["label"]), ("fake", fake.samples, batch.latent["label"]))}  # fmt: skip
+    torch.testing.assert_close(terms["classification"], l_c["real"] + l_c["fake"])
+    l_s = F.softplus(-logits(game, game.real(batch))).mean() + F.softplus(logits(game, fake)).mean()
+    torch.testing.assert_close(terms["adversarial"], l_s)
+    reply = game.terms("generator", batch)
+    torch.testing.assert_close(reply["classification"], l_c["fake"])
+    torch.testing.assert_close(reply["adversarial"], F.softplus(-logits(game, fake)).mean())
+
+
+# --- infogan --------------------------------------------------------------------------------------------------------
+
+
+def test_infogan_pays_for_codes_that_cannot_be_read_back() -> None:
+    """Chen et al. 2016, equation 5 without H(c): -E log Q(c|x), a categorical and a Gaussian of variance 1."""
+    game = game_of(*POINTS, "model=infogan", "model.weight=2", "model.continuous_weight=0.5")
+    batch = ring(game)
+    found = game.get_submodule("discriminator.heads.code")(
+        game.get_submodule("discriminator.trunk")(game.generate(batch.latent).samples)
+    )
+    named = F.cross_entropy(found[:, :10], batch.latent["code_0"])
+    gaussian = torch.distributions.Normal(found[:, 10:], 1.0)
+    nll = -(gaussian.log_prob(batch.latent["continuous"]) + 0.5 * math.log(2 * math.pi)).sum(1).mean()
+    for player in ("discriminator", "generator"):
+        terms = game.terms(player, batch)
+        torch.testing.assert_close(terms["information"], 2 * named)
+        torch.testing.assert_close(terms["information_continuous"], 0.5 * nll)
+
+
+def test_infogan_sweeps_one_code_along_each_row() -> None:
+    game = game_of(*PICTURES, "model=infogan")
+    request = game.request(60, {"code": "1"})
+    assert (request.columns, request.n % 10) == (10, 0)
+    row = {name: values[:10] for name, values in request.latent.items()}
+    torch.testing.assert_close(row["continuous"][:, 0], torch.linspace(-1, 1, 10))
+    assert len(row["code_0"].unique()) == len(row["continuous"][:, 1].unique()) == 1
+    assert (row["noise"] == row["noise"][0]).all()
+    every = game.request(60, {"code": "all"})
+    assert every.n == 30
+    assert every.latent["code_0"][:10].tolist() == list(range(10))
+
+
+# --- few labels -----------------------------------------------------------------------------------------------------
+
+
+def test_sgan_is_a_classifier_with_one_class_more() -> None:
+    """Salimans et al. 2016, section 5: D(x) = Z/(Z + 1), Z = Σ exp l_k; the supervised term among K classes."""
+    round = round_of(*POINTS, "model=sgan", "model.labels_per_class=3")
+    game = round.game
+    assert isinstance(game, SemiSupervised)
+    x = torch.randn(6, 2)
+    named = game.classify(x)
+    padded = torch.cat([named, torch.zeros(6, 1)], 1).softmax(1)
+    torch.testing.assert_close(logits(game, Shown(x)).sigmoid(), 1 - padded[:, -1])
+    assert game.labelled_labels.bincount().tolist() == [3] * 8
+    batch = ring(game)
+    torch.manual_seed(5)
+    terms = game.terms("discriminator", batch)
+    torch.manual_seed(5)
+    labelled = game.some_labelled(16)
+    torch.testing.assert_close(
+        terms["supervised"], F.cross_entropy(game.classify(labelled.samples), labelled.given["label"])
+    )
+
+
+def test_labels_are_kept_with_the_run_and_come_back() -> None:
+    words = [*POINTS, "model=sgan", "model.labels_per_class=2"]
+    game = round_of(*words).game
+    fresh = build_game(config(*words, "seed=1"))
+    fresh.load_state_dict(game.state_dict())
+    assert torch.equal(fresh.labelled_samples, game.labelled_samples)  # type: ignore[arg-type]
+
+
+def test_triplegan_terms() -> None:
+    """Li et al. 2017, equations 2 to 4, the classifier's reward for its most likely label."""
+    round = round_of(*POINTS, "model=triplegan", "model.labels_per_class=2", "model.pseudo_start=5")
+    game = round.game
+    assert isinstance(game, TripleGAN)
+    assert [turn.player for turn in game.turns] == ["discriminator", "generator", "classifier"]
+    batch = ring(game)
+    torch.manual_seed(3)
+    terms = game.terms("classifier", batch)
+    torch.manual_seed(3)
+    labelled = game.some_labelled(16)
+    chances = game.classify(batch.data["real"]).softmax(1)
+    pair = Shown(batch.data["real"], {"label": chances.argmax(1)})
+    wanted = 0.5 * (chances.max(1).values * torch.log(1 - logits(game, pair).sigmoid())).mean()
+    torch.testing.assert_close(terms["adversarial"], wanted)
+    torch.testing.assert_close(
+        terms["supervised"], F.cross_entropy(game.classify(labelled.samples), labelled.given["label"])
+    )
+    assert terms["pseudo"] == 0
+    made = game.generate(batch.latent)
+    later = game.terms("classifier", Batch(batch.data, batch.latent, torch.tensor(5)))
+    named = F.cross_entropy(game.classify(made.samples), made.given["label"])
+    torch.testing.assert_close(later["pseudo"], 0.1 * named)
+
+
+def test_triplegan_shows_the_classifiers_pairs_as_fakes() -> None:
+    round = round_of(*POINTS, "model=triplegan", "model.labels_per_class=2")
+    game = round.game
+    batch = ring(game)
+    context = game.contest("discriminator", game.generate(batch.latent), batch)
+    fake = context.duels["discriminator"].fake.shown
+    torch.testing.assert_close(fake.samples[:8], batch.data["real"][:8])
+    assert torch.equal(fake.given["label"][:8], game.classify(batch.data["real"][:8]).argmax(1))
+
+
+# --- asking ---------------------------------------------------------------------------------------------------------
+
+
+def test_samples_are_of_the_class_asked_for() -> None:
+    game = game_of(*PICTURES, "model=cgan")
+    assert game.sample(game.request(5, {"class": "3"}))["label"].tolist() == [3] * 5
+    rows = game.request(40, {"class": "all"})
+    assert (rows.columns, rows.latent["label"].tolist()) == (4, [k for k in range(10) for _ in range(4)])
+    gallery = game.gallery(64)
+    assert gallery.columns == 6
+    assert torch.equal(gallery.latent["noise"][:6], gallery.latent["noise"][6:12])
+
+
+@pytest.mark.parametrize(
+    ("words", "asked", "sentence"),
+    [
+        (["model=cgan"], {"class": "10"}, "use 0 to 9, or all"),
+        (["model=cgan"], {"class": "cat"}, "use 0 to 9, or all"),
+        (["model=infogan"], {"code": "3"}, "use 0 to 2, or all"),
+        (["model=dcgan_small"], {"class": "1"}, "does not know"),
+        (["model=acgan"], {"code": "1"}, "does not know"),
+    ],
+)
+def test_what_a_game_does_not_know_is_refused(words: list[str], asked: dict[str, str], sentence: str) -> None:
+    game = game_of(*PICTURES, *words)
+    with pytest.raises(ValueError, match=sentence):
+        game.request(4, asked)
+
+
+@pytest.mark.parametrize("model", ["cgan", "acgan", "sgan", "triplegan"])
+def test_a_set_without_labels_is_refused(model: str) -> None:
+    with pytest.raises(UserError, match="needs a dataset with labels"):
+        build_game(config("dataset=gaussian1d", f"model={model}", "networks@model=mlp"))
+
+
+@pytest.mark.parametrize("model", ["sgan", "triplegan"])
+def test_more_labels_than_there_are_is_refused(model: str) -> None:
+    with pytest.raises(ValueError, match=r"more than there are: a class has 17\d samples"):
+        round_of(*PICTURES, f"model={model}", "model.labels_per_class=500")
+
+
+def test_a_game_with_labels_resumes_bit_for_bit() -> None:
+    words = [*POINTS, "model=cgan", "model.conditioning=concat"]
+    whole, half = round_of(*words), round_of(*words)
+    progress = Progress()
+    for _ in range(4):
+        whole.play(progress)
+    progress = Progress()
+    half.play(progress)
+    half.play(progress)
+    again = round_of(*words)
+    again.game.load_state_dict(half.game.state_dict())
+    for name, player in again.players.items():
+        player.optimizer.load_state_dict(half.players[name].optimizer.state_dict())
+    for _ in range(2):
+        again.play(progress)
+    for a, b in zip(whole.game.state_dict().values(), again.game.state_dict().values(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_request_of_plain_games() -> None:
+    game = game_of(*PICTURES, "model=dcgan_small")
+    assert game.request(3, {}) == Request(3)
