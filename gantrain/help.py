@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import fill
 
 CONFIGS = next(p for p in (Path(__file__).parent / "configs", Path(__file__).parent.parent / "configs") if p.is_dir())
 
 GROUPS = {
     "dataset": "what is real",
-    "model": "the networks and the game they play",
+    "model": "the game, with networks that suit it",
+    "networks": "other networks for it",
     "loss": "what they fight for",
     "optimizer": "how they move",
     "optimizer/schedule": "how the learning rate goes",
@@ -21,6 +23,7 @@ GROUPS = {
 EXAMPLES = {
     "dataset": "dataset=cifar10, dataset=image_folder dataset.path=~/pictures",
     "model": "model=resnet model.generator.width=64",
+    "networks": "model=cgan networks=resnet",
     "loss": "loss=wgan_gp, loss=r1 loss.penalties.r1.weight=1",
     "optimizer": "optimizer.generator.lr=1e-4",
     "optimizer/schedule": "optimizer/schedule=cosine",
@@ -44,13 +47,14 @@ def general_help() -> str:
         "",
         "commands",
         "  gantrain [train] [group=option …]            train; run=<folder> goes on with a run",
-        "  gantrain sample run=<folder> n=64            make samples of a run",
+        "  gantrain sample run=<folder> n=64            make samples of a run; class=3, code=all, input=<pictures>",
         "",
         "groups",
     ]
     for group, what in GROUPS.items():
         options = sorted(file.stem for file in (CONFIGS / group).glob("*.yaml"))
-        lines += [f"  {group:<20} {what}", f"      {' '.join(options)}", f"      e.g. gantrain {EXAMPLES[group]}"]
+        listed = fill(" ".join(options), 110, initial_indent=" " * 6, subsequent_indent=" " * 6)
+        lines += [f"  {group:<20} {what}", listed, f"      e.g. gantrain {EXAMPLES[group]}"]
     lines += [
         "",
         "flags (anywhere in the line)",
