@@ -7,6 +7,7 @@ import importlib
 import inspect
 import os
 import sys
+import types
 import typing
 from collections.abc import Mapping
 from typing import Any
@@ -126,6 +127,11 @@ def _check(target: type, path: str, arguments: Mapping[str, Any], given: Mapping
 
 def _words(hint: Any) -> str:
     """A type as people say it."""
-    if typing.get_origin(hint) is typing.Literal:
-        return "one of " + ", ".join(str(choice) for choice in typing.get_args(hint))
+    kind, inner = typing.get_origin(hint), typing.get_args(hint)
+    if kind is typing.Literal:
+        return "one of " + ", ".join(str(choice) for choice in inner)
+    if kind is types.UnionType and types.NoneType in inner and len(inner) == 2:
+        return _words(next(part for part in inner if part is not types.NoneType)) + ", or null"
+    if kind is list and typing.get_origin(inner[0]) is typing.Literal:
+        return "a list of " + ", ".join(str(choice) for choice in typing.get_args(inner[0]))
     return {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}.get(hint, str(hint))

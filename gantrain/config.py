@@ -98,6 +98,10 @@ def explain(error: Exception, overrides: Sequence[str], config_name: str = "trai
         return f"{group}={option} does not exist{nearest(option, options)} (one of: {', '.join(options)})"
     if found := re.search(r"Could not (?:override|append|delete)[^']*'([^']+)'", text):
         key = found.group(1).lstrip("+~").split("@")[0].split("=")[0]
+        group, _, rest = key.partition(".")
+        option = rest.partition(".")[0]
+        if group == "tricks" and option and (CONFIGS / group / f"{option}.yaml").is_file():
+            return f"{key}: {option} is not among the run's tricks: name it too, such as 'tricks=[ema,{option}]'"
         return f"{key} is no setting{nearest_key(key, overrides, config_name)}"
     if found := re.search(r"full_key: (\S+)", text):
         key = found.group(1)

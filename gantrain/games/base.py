@@ -184,6 +184,10 @@ class Game(Growing):
                     raise ValueError(f"{replaced[term]} and {name} both replace {term}: leave one of them out")
                 replaced[term] = name
             self.tricks[name] = trick
+        for trick in self.each_trick():
+            for other in self.each_trick():
+                if {*trick.drops} & {*other.shapes}:
+                    raise ValueError(f"{trick.name} drops the very loss term that {other.name} works on: leave one out")
         for name in self.discriminators if self.loss.per_sample else ():
             if samples_meet(self.get_submodule(name)):
                 raise ValueError(

@@ -105,7 +105,9 @@ class Standard(Game):
         shared: set[str] = set() if autocast else {p.at for p in due.values() if p.at}
         for kind in shared:
             x = shown[kind].samples
-            shown[kind] = replace(shown[kind], samples=x if x.requires_grad else x.detach().requires_grad_(True))
+            # of its own, so that no other way from these samples to the logits is part of the penalty's gradient
+            own = x.view_as(x) if x.requires_grad else x.detach().requires_grad_(True)
+            shown[kind] = replace(shown[kind], samples=own)
         judged = self._judge_both(discriminator, shown, apart=len(shared) == 1)
         real, fake = judged["real"], judged["fake"]
 

@@ -121,6 +121,9 @@ class Round:
             gradients = [p.grad for p in player.parameters if p.grad is not None]
             self.meter.add(f"grad_norm/{turn.player}", nn.utils.get_total_norm(gradients))
         tricks = self.game.each_trick()
+        for trick in tricks if observe else ():
+            for name, value in trick.numbers().items():
+                self.meter.add(f"tricks/{trick.name}/{name}", value)
         for trick in tricks:
             trick.before_update(turn.player, player.parameters)
         player.optimizer.step()

@@ -67,6 +67,9 @@ class ADA(Trick):
     def check(self, plan: Plan) -> None:
         needs_pictures("ada", plan)
 
+    def numbers(self) -> Mapping[str, Tensor]:
+        return {"p": self.p}
+
     def view(self, x: Tensor, batch: Batch) -> Tensor:
         if "blit" in self.augmentations or "geometry" in self.augmentations:
             x = resample(x, self._placement(x))

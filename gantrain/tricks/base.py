@@ -84,11 +84,14 @@ class Trick(Growing, Automatic):
     A trick is a module, so that its buffers move to the device and into the checkpoint with the game. They may come
     into being while training: loading makes those that a checkpoint holds. Tricks are called in the order in which the
     user names them. `needs_real`: the generator's turn must draw real samples too. `replaces`: the loss terms,
-    `<player>/<term>`, in whose place the trick puts its own.
+    `<player>/<term>`, in whose place the trick puts its own; `drops`: those of them whose value then plays no part;
+    `shapes`: those that it changes from within.
     """
 
     needs_real: bool = False
     replaces: Sequence[str] = ()
+    drops: Sequence[str] = ()
+    shapes: Sequence[str] = ()
     players: Sequence[str] | None = None
     """Whom the trick concerns, by name or by what names begin with; None for whomever it finds."""
     name: str = ""
@@ -152,6 +155,10 @@ class Trick(Growing, Automatic):
 
     def after_update(self, player: str, game: Game, samples: int) -> None:
         """The player's parameters moved; `samples` is the size of its batch."""
+
+    def numbers(self) -> Mapping[str, Tensor]:
+        """Scalars worth a curve, `tricks/<name>/<number>` in the log."""
+        return {}
 
     def should_stop(self, metrics: Mapping[str, float]) -> str | None:
         """After an evaluation: the reason to stop training, or None."""

@@ -30,7 +30,7 @@ class FeatureMatching(Trick):
         if weight <= 0:
             raise ValueError(f"weight must be positive, got {weight}")
         self.weight, self.adversarial = weight, adversarial
-        self.replaces = () if adversarial else ("generator/adversarial",)
+        self.replaces = self.drops = () if adversarial else ("generator/adversarial",)
 
     def terms(self, player: str, context: Context) -> Mapping[str, Tensor]:
         if is_discriminator(player):

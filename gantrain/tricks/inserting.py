@@ -22,7 +22,9 @@ def named_layer(discriminator: nn.Module, name: str, kinds: tuple[type[nn.Module
     if not isinstance(found, kinds):
         have = ", ".join(n for n, m in names.items() if isinstance(m, kinds)) or "none here"
         wanted = " or ".join("linear" if kind is nn.Linear else "convolution" for kind in kinds)
-        raise ValueError(f"{trick} stands before a {wanted} layer, which {name!r} is not: {have}")
+        raise ValueError(
+            f"{trick} stands before a {wanted} layer, which {name!r} is not: set tricks.{trick}.layer to one of {have}"
+        )
     assert isinstance(found, (nn.Linear, nn.Conv2d))
     return found
 

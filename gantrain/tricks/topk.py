@@ -26,6 +26,8 @@ class TopK(Trick):
         ValueError: `gamma` or `floor` is not in (0, 1], or `every` is below 1.
     """
 
+    shapes = ("generator/adversarial",)
+
     def __init__(self, gamma: float = 0.99, every: int = 100, floor: float = 0.5) -> None:
         super().__init__()
         if not (0 < gamma <= 1 and 0 < floor <= 1 and every >= 1):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from gantrain.tricks.base import Plan, Trick
+from gantrain.tricks.base import Plan, Trick, is_discriminator
 
 if TYPE_CHECKING:
     from gantrain.games.base import Draw, Game
@@ -89,7 +89,7 @@ class VirtualBatchNorm(Trick):
 
     def check(self, plan: Plan) -> None:
         packed = plan.samples // max(plan.judged, 1)
-        if self.size % packed:
+        if self.size % packed and any(is_discriminator(player) for player in self.players):
             raise ValueError(f"{self.name}.size={self.size} is not whole packs of {packed}: set a multiple of {packed}")
 
     def begin(self, game: Game, draw: Draw) -> None:

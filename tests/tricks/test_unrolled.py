@@ -91,15 +91,19 @@ def test_tiny_steps_change_nothing(words: list[str]) -> None:
     torch.testing.assert_close(*found)
 
 
-def test_the_steps_descend_on_the_whole_loss_of_the_discriminator() -> None:
-    """For D = w·x, R1 is ½γ‖w‖², and a step goes to w - η((f - r) + γw)."""
-    penalty = "+loss.penalties.r1={_target_: gantrain.losses.R1, weight: 3.0}"
-    words = [*LINEAR, "loss=wgan", "loss.per_sample=true", penalty]
-    game = build_game(config(*words, *unrolled(1, lr=0.1)))
+@pytest.mark.parametrize("penalty", ["R1", "R2"])
+@pytest.mark.parametrize("steps", [1, 3])
+def test_the_steps_descend_on_the_whole_loss_of_the_discriminator(steps: int, penalty: str) -> None:
+    """For D = w·x, R1 and R2 are ½γ‖w‖², and a step goes to w - η((f - r) + γw)."""
+    added = f"+loss.penalties.it={{_target_: gantrain.losses.{penalty}, weight: 3.0}}"
+    words = [*LINEAR, "loss=wgan", "loss.per_sample=true", added]
+    game = build_game(config(*words, *unrolled(steps, lr=0.1)))
     batch = batch_for(game, torch.randn(16, 2))
     _, w, b = parts(game)
     fake, real = game.generate(batch.latent).samples.mean(0).detach(), batch.data["real"].mean(0)
-    wanted = -(w - 0.1 * (fake - real + 3 * w)) @ fake - b
+    for _ in range(steps):
+        w = w - 0.1 * (fake - real + 3 * w)
+    wanted = -w @ fake - b
     assert game.terms("generator", batch)["adversarial"].item() == pytest.approx(wanted.item(), rel=1e-4)
 
 
