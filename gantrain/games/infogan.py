@@ -129,7 +129,9 @@ class InfoGAN(Standard):
         return self._sweep(list(rows), same_noise=word == "all")
 
     def gallery(self, n: int) -> Request:
-        return self._sweep([*range(len(self.categorical) + self.continuous)], same_noise=False)
+        """Four rows for each categorical code, one for each continuous one."""
+        categorical, count = len(self.categorical), len(self.categorical) + self.continuous
+        return self._sweep([*range(categorical)] * 4 + [*range(categorical, count)], same_noise=False)
 
     def _steps(self, codes: list[int]) -> int:
         """Pictures in a row."""
