@@ -1,6 +1,7 @@
 """Runs the default recipe of toy data sets with many seeds and prints their figures.
 
     python scripts/toy_figures.py [ring8 grid25 gaussian1d …] [--seeds 10]
+    python scripts/toy_figures.py experiment=gman_ring8 "dataset=grid25 model=madgan" --seeds 5
 
 One run takes up to two minutes of one CPU core. Figures are those of the runs' own last evaluation.
 """
@@ -48,12 +49,13 @@ def spread(values: list[float]) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("datasets", nargs="*", default=["ring8", "grid25", "gaussian1d"])
+    parser.add_argument("recipes", nargs="*", default=["ring8", "grid25", "gaussian1d"])
     parser.add_argument("--seeds", type=int, default=10)
     arguments = parser.parse_args()
-    for dataset in arguments.datasets:
-        figures, each = sweep([f"dataset={dataset}"], arguments.seeds)
-        print(f"\n{dataset}: {arguments.seeds} seeds, {each:.0f} s each")
+    for recipe in arguments.recipes:
+        words = recipe.split() if "=" in recipe else [f"dataset={recipe}"]
+        figures, each = sweep(words, arguments.seeds)
+        print(f"\n{recipe}: {arguments.seeds} seeds, {each:.0f} s each", flush=True)
         for name, values in figures.items():
             print(f"  {name:<16} {spread(values)}")
     return 0
