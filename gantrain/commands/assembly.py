@@ -58,10 +58,11 @@ def build_game(cfg: DictConfig) -> Game:
     game = build(plain(cfg.model), "model", loss=loss, tricks=tricks)
     if not isinstance(game, Game):
         raise UserError(f"model._target_={cfg.model._target_} is no gantrain.games.Game")
+    plan = _plan(cfg)
     try:
-        game.check(_plan(cfg))
+        game.check(plan)
     except ValueError as error:
-        raise UserError(f"tricks: {error}") from error
+        raise UserError(str(error)) from error
     return game
 
 
@@ -199,7 +200,7 @@ def picture_maker(
     seed_default(mix(seed, PICTURES), machine.device)
     real = batches.draw(0, n)["real"].cpu()
     seed_default(mix(seed, PICTURES), machine.device)
-    request = game.gallery(n)
+    request = game.gallery(n) if images else Request(n, game.latents(n))
     judge = judge_of(game, machine)
     probability = game.loss.adversarial.probability
 

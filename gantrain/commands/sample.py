@@ -94,6 +94,8 @@ def _request(game: Game, cfg: DictConfig, asked: DictConfig, words: dict[str, st
             return game.request(asked.n, words)
         if not game.reconstructs:
             raise ValueError("input=… asks for reconstructions, which need a run with an encoder, such as model=bigan")
+        if len(cfg.data.shape) != 3:
+            raise ValueError("input=… takes pictures, but this run makes numbers: leave it out")
         if words:
             raise ValueError(f"input=… leaves nothing to choose: leave out {', '.join(words)}")
     except ValueError as error:

@@ -192,7 +192,8 @@ class Game(Growing):
             if samples_meet(self.get_submodule(name)):
                 raise ValueError(
                     "this loss takes a gradient per sample, but samples meet in the discriminator: set "
-                    f"model.{name}.norm=layer if it has batch norm, leave minibatch tricks out, or take another loss"
+                    "model.discriminator.norm=layer if it has batch norm, leave minibatch tricks out, or take another "
+                    "loss"
                 )
         if self.averaged:
             self.averages.update({name: copy.deepcopy(self.get_submodule(name)) for name in self.generators})

@@ -30,7 +30,7 @@ class Coder(Generator):
 class BiGAN(Standard):
     """D judges pairs: (x, E(x)) are real, (G(z), z) fake. Generator and encoder together want both taken for the other.
 
-    Their loss is the mean of both parts of the exchanged game (Donahue et al. 2017, section 3, with the inverse
+    Their loss is the sum of both parts of the exchanged game (Donahue et al. 2017, section 3, with the inverse
     objective of Goodfellow et al. where the value function is nonsaturating).
 
     Args:

@@ -94,13 +94,12 @@ class Conditional(Standard):
         return replace(request, latent={"label": torch.full((n,), int(word), device=self.device)})
 
     def gallery(self, n: int) -> Request:
-        """One row per class; the noise is the same down each column."""
-        if len(self.shape) == 1:
-            return super().gallery(n)
-        rows = self.request(max(min(n, 10 * self.classes), self.classes), {"class": "all"})
-        columns = rows.columns or 1
-        noise = super().latents(columns)["noise"].repeat(self.classes, 1)
-        return replace(rows, latent={**rows.latent, "noise": noise})
+        """One row per class, of at most ten classes; the noise is the same down each column."""
+        rows = torch.linspace(0, self.classes - 1, min(self.classes, 10), device=self.device).long()
+        columns = max(n // len(rows), 1)
+        noise = super().latents(columns)["noise"].repeat(len(rows), 1)
+        latent = {"label": rows.repeat_interleave(columns), "noise": noise}
+        return Request(len(rows) * columns, latent, columns=columns)
 
 
 def needs_labels(classes: int | None) -> int:

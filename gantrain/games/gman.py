@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Literal
@@ -23,7 +24,7 @@ class GMAN(Standard):
         count: N.
         aggregate: what the generator minimises of its N losses: their `mean`, the largest (`max`: the harshest critic,
             section 3.1), or their mean weighted by `softmax`(hardness · losses) (section 4.2).
-        hardness: λ of softmax: 0 is the mean, ∞ the largest.
+        hardness: λ of softmax: 0 is the mean, and the larger it is, the nearer to `max`.
         drop_discriminator: the probability with which each one is left out of the generator's turn; one always stays
             (Mordido et al. 2018).
         roles: with `scales` discriminator k judges pictures averaged over squares of side 2^k.
@@ -47,10 +48,15 @@ class GMAN(Standard):
         roles: Literal["same", "scales"] = "same",
         tricks: Mapping[str, Trick] | None = None,
     ) -> None:
-        if count < 1 or hardness < 0 or not 0 <= drop_discriminator < 1:
+        if count < 1 or not 0 <= hardness < math.inf or not 0 <= drop_discriminator < 1:
             raise ValueError("count must be positive, hardness 0 or more, drop_discriminator in [0, 1)")
         if roles == "scales" and len(shape) != 3:
             raise ValueError("roles=scales judges pictures, but the dataset holds numbers: set model.roles=same")
+        if roles == "scales" and shape[1] // 2 ** (count - 1) < 4:
+            raise ValueError(
+                f"roles=scales halves pictures of side {shape[1]} {count - 1} times, which leaves too little: set a "
+                "smaller model.count, or model.roles=same"
+            )
         self.shape, self.how, self.hardness = shape, aggregate, hardness
         self.drop_discriminator, self.roles = drop_discriminator, roles
         self.discriminators = tuple(f"discriminator_{k}" for k in range(count))

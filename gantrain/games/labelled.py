@@ -12,7 +12,8 @@ from gantrain.tricks.base import Shown
 class LabelledSet:
     """Mixed into a game: the first `labels_per_class` samples of each class keep their labels, all others lose theirs.
 
-    They are buffers of the game, and so in its checkpoints.
+    They are buffers of the game, and so in its checkpoints, as they were first drawn: augmented once where the dataset
+    augments.
     """
 
     labels_per_class: int

@@ -30,7 +30,7 @@ class Siblings(Generator):
         first = self.each[0]
         layers = [name for name, m in first.named_modules() if list(m.parameters(recurse=False))]
         for other in list(self.each)[1:]:
-            for name in layers[: len(layers) - own]:
+            for name in layers[: max(len(layers) - own, 0)]:
                 other.set_submodule(name, first.get_submodule(name))
 
     def forward(self, noise: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from functools import partial
 
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from gantrain.games.base import Batch, Draw
 from gantrain.games.conditional import needs_labels
@@ -15,6 +16,7 @@ from gantrain.games.labelled import LabelledSet
 from gantrain.games.standard import Standard
 from gantrain.losses import Objective
 from gantrain.networks import Discriminator, Generator, Noise
+from gantrain.networks.layers import spectrally_normalise
 from gantrain.tricks.base import Context, Shown, Trick
 
 
@@ -25,6 +27,8 @@ class ClassLogits(Discriminator):
         super().__init__()
         inner = network()
         self.trunk, self.head = inner.trunk, nn.Linear(inner.feature_count, classes)
+        if any(parametrize.is_parametrized(module) for module in inner.modules()):
+            spectrally_normalise(self)
 
     def judge(self, x: Tensor, **told: Tensor) -> tuple[Tensor, Tensor]:
         features = self.features(x)

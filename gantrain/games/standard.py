@@ -147,8 +147,7 @@ class Standard(Game):
         for name in self.discriminators:
             judged, real = self.judge(name, fake), None
             if self.generator_needs_real:
-                with torch.no_grad():
-                    real = self.judge(name, self.show(self.real(batch), batch))
+                real = self.judge(name, self.show(self.real(batch), batch))
             duels[name] = Duel(judged, real)
             seen = self.seen(player, Seen(real=real.logits if real else None, fake=judged.logits), batch)
             values.append(self.loss.adversarial.generator(seen.fake, seen.real))

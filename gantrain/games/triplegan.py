@@ -23,7 +23,8 @@ class TripleGAN(LabelledSet, Conditional):
 
     C minimises the cross-entropy of labelled samples (`supervised`), α·E[p_c·log(1 - D(x, y_c))] for its own labels of
     unlabelled samples (`adversarial`, as in the reference code with its most likely label), and the cross-entropy of
-    G's samples with the labels that G was asked for (`pseudo`, equation 4), once G makes good ones.
+    G's samples with the labels that G was asked for (`pseudo`, equation 4), once G makes good ones. D(x, y) is
+    the sigmoid of the logit, whatever the value function.
 
     Args:
         labels_per_class: how many samples of each class keep their labels.
@@ -92,11 +93,15 @@ class TripleGAN(LabelledSet, Conditional):
             made = self.generate(batch.latent)
         named = F.cross_entropy(self.classifier(made.samples).float(), made.given["label"])
         counts = (batch.step >= self.pseudo_start).float()
-        return {
+        terms = {
             "supervised": F.cross_entropy(supervised, labelled.given["label"]),
             "adversarial": self.alpha * (best.values * rejected).mean(),
             "pseudo": self.pseudo_weight * counts * named,
         }
+        return self.with_tricks(player, Context(self, batch, made, {}, terms))
+
+    def seats(self) -> tuple[str, ...]:
+        return (*super().seats(), "classifier")
 
     def classify(self, x: Tensor) -> Tensor:
         return self.classifier(x)

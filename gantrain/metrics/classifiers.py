@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import ClassVar
+
 import torch
+from torch import Tensor
 
 from gantrain.data import Source
 from gantrain.metrics.base import Evaluation, Metric
 
 
 class TestError(Metric):
-    """The share of held-out samples that the game's classifier names wrong.
+    """The share of held-out samples that the game's classifier names wrong."""
 
-    With `assign` class k of the classifier is first given the label that most of its samples have (the best
-    one-to-one assignment), for codes that no label taught; the figure is then called `code_error`.
-
-    Args:
-        assign: for unsupervised codes.
-    """
-
-    keys = ("test_error", "code_error")
+    keys: ClassVar[tuple[str, ...]] = ("test_error",)
     needs_classifier = True
-
-    def __init__(self, assign: bool = False) -> None:
-        self.assign = assign
-        self.name = "code_error" if assign else "test_error"
 
     def check(self, source: Source) -> None:
         if not source.classes or source.held_out_part() is None:
             raise ValueError(
-                "metric test_error needs a dataset with labels and a held-out part: mnist, fashion_mnist, cifar10, or "
-                "digits with dataset.held_out=360"
+                f"metric {self.keys[0]} needs a dataset with labels and a held-out part: mnist, fashion_mnist, "
+                "cifar10, or digits with dataset.held_out=360"
             )
 
     def __call__(self, evaluation: Evaluation) -> dict[str, float]:
@@ -37,17 +30,31 @@ class TestError(Metric):
         assert evaluation.place is not None
         part = evaluation.source.held_out_part()
         assert part is not None
-        batches = part.open(evaluation.place)
+        batches = part.open(replace(evaluation.place, say=lambda text: None))
         assert batches.size is not None
-        held = batches.draw(0, batches.size)
+        try:
+            held = batches.draw(0, batches.size)
+        finally:
+            batches.close()
         named = evaluation.classify(held["real"].cpu()).argmax(1)
         labels = held["label"].cpu()
-        if self.assign:
-            named = assigned(named, labels)[named]
-        return {self.name: (named != labels).double().mean().item()}
+        return {self.keys[0]: (self.read(named, labels) != labels).double().mean().item()}
+
+    def read(self, named: Tensor, labels: Tensor) -> Tensor:
+        """The labels that the classifier's classes stand for."""
+        return named
 
 
-def assigned(named: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+class CodeError(TestError):
+    """The same for codes that no label taught: each stands for the label that the best one-to-one assignment gives."""
+
+    keys = ("code_error",)
+
+    def read(self, named: Tensor, labels: Tensor) -> Tensor:
+        return assigned(named, labels)[named]
+
+
+def assigned(named: Tensor, labels: Tensor) -> Tensor:
     """The label of each code: the one-to-one assignment under which most samples are named right."""
     from scipy.optimize import linear_sum_assignment
 

@@ -71,9 +71,11 @@ class ADA(Trick):
         return {"p": self.p}
 
     def view(self, x: Tensor, batch: Batch) -> Tensor:
-        if "blit" in self.augmentations or "geometry" in self.augmentations:
-            x = resample(x, self._placement(x))
-        return self._colour(x) if "colour" in self.augmentations else x
+        with torch.autocast(x.device.type, enabled=False):  # places in bf16 would be pixels away
+            x = x.float()
+            if "blit" in self.augmentations or "geometry" in self.augmentations:
+                x = resample(x, self._placement(x))
+            return self._colour(x) if "colour" in self.augmentations else x
 
     @torch.no_grad()
     def terms(self, player: str, context: Context) -> Mapping[str, Tensor]:
@@ -116,10 +118,9 @@ class ADA(Trick):
             place = place @ scaling(flip, torch.ones_like(flip))
             quarter = torch.randint(0, 4, (n,), device=device) * (math.pi / 2)
             place = place @ rotation(self._with(self.p, quarter, 0.0))
-            sides = torch.tensor([width, height], device=device)
-            pixels = (torch.stack([uniform(-0.125, 0.125), uniform(-0.125, 0.125)]) * sides[:, None]).round()
+            pixels = [(uniform(-0.125, 0.125) * side).round() * 2 / side for side in (width, height)]
             moved = torch.rand(n, device=device) < self.p
-            place = place @ translation(*(torch.where(moved, pixels, 0.0) * 2 / sides[:, None]))
+            place = place @ translation(*(torch.where(moved, shift, 0.0) for shift in pixels))
         if "geometry" in self.augmentations:
             # two rotations of this chance leave p of the images rotated at least once
             chance = 1 - (1 - self.p).sqrt()
@@ -178,10 +179,9 @@ def translation(x: Tensor, y: Tensor) -> Tensor:
 
 def about_grey(angle: Tensor) -> Tensor:
     """Rotations (N, 3, 3) of colours about the axis of greys, by Rodrigues' formula."""
-    axis = 1 / math.sqrt(3)
-    cross = torch.tensor([[0.0, -axis, axis], [axis, 0.0, -axis], [-axis, axis, 0.0]], device=angle.device)
-    cos, sin = angle.cos().view(-1, 1, 1), angle.sin().view(-1, 1, 1)
-    return cos * torch.eye(3, device=angle.device) + sin * cross + (1 - cos) / 3
+    cos, sin = angle.cos(), angle.sin() / math.sqrt(3)
+    same, next_, last = cos + (1 - cos) / 3, (1 - cos) / 3 - sin, (1 - cos) / 3 + sin
+    return _matrix([[same, next_, last], [last, same, next_], [next_, last, same]])
 
 
 def resample(x: Tensor, place: Tensor) -> Tensor:

@@ -165,6 +165,11 @@ class Trick(Growing, Automatic):
         return None
 
 
+def is_generator(player: str) -> bool:
+    """Whether a player's name says that it makes samples: `generator`, `generator_ab` …"""
+    return player.partition("_")[0] == "generator"
+
+
 def is_discriminator(player: str) -> bool:
     """Whether a player's name says that it judges: `discriminator`, `discriminator_2` …"""
     return player.partition("_")[0] == "discriminator"

@@ -29,7 +29,7 @@ class EarlyStopping(Trick):
             raise ValueError("set a threshold, or a patience of 1 or more")
         self.metric, self.threshold, self.patience = metric, threshold, patience
         self.higher_is_better = False
-        self.register_buffer("best", torch.tensor(math.nan, dtype=torch.float64))
+        self.register_buffer("best", torch.tensor(math.nan, dtype=torch.float32))
         self.register_buffer("waited", torch.zeros((), dtype=torch.int64))
 
     def check(self, plan: Plan) -> None:
@@ -41,7 +41,7 @@ class EarlyStopping(Trick):
         self.higher_is_better = self.metric in plan.higher_is_better
 
     def should_stop(self, metrics: Mapping[str, float]) -> str | None:
-        value = metrics.get(self.metric or "", math.nan)
+        value = float(torch.tensor(metrics.get(self.metric or "", math.nan), dtype=torch.float32))  # as `best` is kept
         sign = -1 if self.higher_is_better else 1
         if self.threshold is not None and sign * value <= sign * self.threshold:
             return f"{self.metric} is {value:.4g} and has reached {self.threshold:g}"

@@ -43,12 +43,14 @@ class ExperienceReplay(Trick):
         n = len(made.samples)
         count = self._replayed(n)
         device = made.samples.device
+        order = torch.randperm(n, device=device)  # a batch may have an order: who made a sample, stratified noise
         old = (torch.rand(count, device=device) * self.filled.clamp(min=1)).long()
         added = (self.filled + torch.arange(count, device=device)) % self.size
         place = torch.where(self.filled < self.size, added, torch.randperm(self.size, device=device)[:count])
         full = self.filled >= self.size
 
         def swap(key: str, new: Tensor) -> Tensor:
+            new = new[order]
             if not hasattr(self, key):
                 self.register_buffer(key, new.new_zeros(self.size, *new.shape[1:]))
             pool = getattr(self, key)

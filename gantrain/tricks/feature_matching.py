@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from gantrain.tricks.base import Context, Trick, is_discriminator
+from gantrain.tricks.base import Context, Trick, is_generator
 
 
 class FeatureMatching(Trick):
@@ -33,7 +33,7 @@ class FeatureMatching(Trick):
         self.replaces = self.drops = () if adversarial else ("generator/adversarial",)
 
     def terms(self, player: str, context: Context) -> Mapping[str, Tensor]:
-        if is_discriminator(player):
+        if not is_generator(player):
             return {}
         distances = []
         for duel in context.duels.values():

@@ -46,4 +46,4 @@ class LabelFlipping(Trick):
         target = own if target is None else target
         sample = torch.rand(len(logits), *[1] * (logits.dim() - 1), device=logits.device)
         flipped = (sample < self.share).expand_as(logits)
-        return torch.where(flipped, other, torch.as_tensor(target, dtype=torch.float32, device=logits.device))
+        return torch.where(flipped, other, torch.zeros_like(logits, dtype=torch.float32) + target)

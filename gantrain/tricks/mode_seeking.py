@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from gantrain.tricks.base import Context, Plan, Trick, is_discriminator
+from gantrain.tricks.base import Context, Plan, Trick, is_generator
 
 
 class ModeSeeking(Trick):
@@ -33,7 +33,7 @@ class ModeSeeking(Trick):
             raise ValueError(f"mode_seeking pairs samples, and {plan.samples} is odd: set an even trainer.batch_size")
 
     def terms(self, player: str, context: Context) -> Mapping[str, Tensor]:
-        if is_discriminator(player):
+        if not is_generator(player):
             return {}
         noise, samples = context.batch.latent["noise"], context.made.samples
         if context.game.labelled:

@@ -50,6 +50,7 @@ def filters_of(module: nn.Module, own: set[int]) -> Tensor | None:
 
 def resemblance(filters: Tensor) -> Tensor:
     """‖WWᵀ ⊙ (1 - I)‖²_F for W (filters, entries), by whichever Gram matrix is smaller: ‖WWᵀ‖_F = ‖WᵀW‖_F."""
-    w = filters.float()
-    gram = w @ w.T if len(w) <= w.shape[1] else w.T @ w
-    return gram.square().sum() - w.square().sum(1).square().sum()
+    with torch.autocast(filters.device.type, enabled=False):  # a difference of large sums
+        w = filters.float()
+        gram = w @ w.T if len(w) <= w.shape[1] else w.T @ w
+        return gram.square().sum() - w.square().sum(1).square().sum()

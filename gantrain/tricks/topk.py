@@ -6,7 +6,7 @@ from collections.abc import Hashable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gantrain.tricks.base import Seen, Trick, is_discriminator
+from gantrain.tricks.base import Seen, Trick, is_generator
 
 if TYPE_CHECKING:
     from gantrain.games.base import Batch
@@ -36,10 +36,10 @@ class TopK(Trick):
 
     def phase(self, player: str, played: int) -> Hashable:
         """The share of the batch that counts."""
-        return None if is_discriminator(player) else max(self.gamma ** (played // self.every), self.floor)
+        return None if not is_generator(player) else float(max(self.gamma ** (played // self.every), self.floor))
 
     def targets(self, player: str, seen: Seen, batch: Batch) -> Seen:
-        if is_discriminator(player):
+        if not is_generator(player):
             return seen
         share = batch.phase.get(self.name, 1.0)
         assert isinstance(share, float)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
-from gantrain.tricks.base import Context, Trick, is_discriminator
+from gantrain.tricks.base import Context, Trick, is_generator
 
 
 class Unrolled(Trick):
@@ -37,7 +37,7 @@ class Unrolled(Trick):
         self.steps, self.lr = steps, lr
 
     def terms(self, player: str, context: Context) -> Mapping[str, Tensor]:
-        if is_discriminator(player):
+        if not is_generator(player):
             return {}
         game, made = context.game, context.made
         buffers = {name: buffer.clone() for name, buffer in game.named_buffers()}

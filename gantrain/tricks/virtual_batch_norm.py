@@ -75,13 +75,15 @@ class VirtualBatchNorm(Trick):
         self.size, self.with_sample = size, with_sample
 
     def setup(self, game: Game) -> None:
+        self.players = [seat for seat in game.seats() if self.concerns(seat)]
         for player in self.players:
             network = game.get_submodule(player)
-            norms = {n: m for n, m in network.named_modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)}
+            every = network.named_modules(remove_duplicate=False)  # a shared layer notes for each who shares it
+            norms = {name: m for name, m in every if isinstance(m, nn.modules.batchnorm._BatchNorm)}
             if not norms:
                 raise ValueError(
                     f"{self.name} takes the place of batch norm, which {player} has not: set "
-                    f"model.{player}.norm=batch, or leave {player} out of tricks.{self.name}.players"
+                    f"model.{player.partition('_')[0]}.norm=batch, or leave {player} out of tricks.{self.name}.players"
                 )
             for name, norm in norms.items():
                 network.set_submodule(name, ReferenceNorm(norm, self.with_sample))

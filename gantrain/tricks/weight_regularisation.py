@@ -11,7 +11,7 @@ from gantrain.tricks.base import Context, Trick
 
 
 class WeightRegularisation(Trick):
-    """A player also pays l1·Σ|w| + l2·Σw² over its weights; biases and gains of norms are free.
+    """A player also pays l1·Σ|w| + l2·Σw² over its weights; biases, and gains of norms without labels, are free.
 
     Args:
         l1, l2: strengths by player, such as `discriminator: 1e-4`; a player whose name begins so counts as well.

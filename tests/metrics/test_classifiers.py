@@ -12,7 +12,7 @@ from conftest import CPU
 from torch import Tensor
 
 from gantrain.data import Digits, Gaussian1d, Place, StackedMnist
-from gantrain.metrics import Evaluation, StackedModes, TestError, modes
+from gantrain.metrics import CodeError, Evaluation, StackedModes, TestError, modes
 from gantrain.metrics.classifiers import assigned
 from gantrain.metrics.digit_classifier import digit_classifier
 
@@ -38,7 +38,7 @@ def test_error_is_the_share_named_wrong(tmp_path: Path) -> None:
     assert found == {"test_error": pytest.approx((held["label"] == 3).float().mean().item())}
     shifted = Evaluation(source, nothing, classify=lambda x: oracle(x).roll(1, 1), place=place)
     assert TestError()(shifted)["test_error"] > 0.9
-    assert TestError(assign=True)(shifted)["code_error"] == pytest.approx(found["test_error"])
+    assert CodeError()(shifted)["code_error"] == pytest.approx(found["test_error"])
 
 
 def test_assignment_is_one_to_one() -> None:
