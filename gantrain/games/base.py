@@ -114,6 +114,10 @@ class Game(Growing):
         """A generator's turn with the fakes `made`, up to its loss's own terms, before tricks add theirs."""
         raise NotImplementedError
 
+    def aggregate(self, values: list[Tensor]) -> Tensor:
+        """What the generator minimises where several discriminators judge it: the mean of its losses."""
+        return torch.stack(values).mean()
+
     def parameters_of(self, player: str) -> list[nn.Parameter]:
         """What moves in the player's turn; the sets of two players may overlap."""
         return list(self.get_submodule(player).parameters())

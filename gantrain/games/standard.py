@@ -153,10 +153,6 @@ class Standard(Game):
             values.append(self.loss.adversarial.generator(seen.fake, seen.real))
         return Context(self, batch, made, duels, {"adversarial": self.aggregate(values)})
 
-    def aggregate(self, values: list[Tensor]) -> Tensor:
-        """What the generator minimises where several discriminators judge it: the mean of its losses."""
-        return torch.stack(values).mean()
-
     def _judge_both(self, discriminator: str, shown: Mapping[str, Shown], apart: bool) -> dict[str, Judged]:
         """Real and fake in one call where samples do not meet and nothing speaks against it."""
         if apart or samples_meet(self.get_submodule(discriminator)):

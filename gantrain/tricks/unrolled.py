@@ -15,9 +15,10 @@ from gantrain.tricks.base import Context, Trick, is_generator
 class Unrolled(Trick):
     """The generator plays against the discriminator as it will be `steps` steps later (Metz et al. 2016, equation 10).
 
-    The steps are gradient descent on the discriminator's whole loss, on this turn's samples, and the generator's
-    gradient runs through them (equations 6 to 8). The discriminator itself and its optimizer stay as they are: the
-    steps work on copies of its weights and of all buffers.
+    The generator maximises the discriminator's own loss, the value of the zero-sum game, after these steps. They are
+    gradient descent on the discriminator's whole loss, on this turn's samples, and the generator's gradient runs
+    through them (equations 6 to 8). The discriminator itself and its optimizer stay as they are: the steps work on
+    copies of its weights and of all buffers.
 
     Args:
         steps: K.
@@ -28,7 +29,7 @@ class Unrolled(Trick):
     """
 
     needs_real = True
-    replaces = ("generator/adversarial",)
+    replaces = drops = ("generator/adversarial",)
 
     def __init__(self, steps: int = 5, lr: float = 0.1) -> None:
         super().__init__()
@@ -60,6 +61,7 @@ class Unrolled(Trick):
             weights = {name: w - self.lr * slope for (name, w), slope in zip(weights.items(), slopes, strict=True)}
 
         def answer() -> Tensor:
-            return game.reply(player, made, context.batch).terms["adversarial"]
+            values = [game.contest(name, made, context.batch).terms["adversarial"] for name in game.discriminators]
+            return game.aggregate([-value for value in values])
 
         return {"adversarial": functional_call(game, {**weights, **buffers}, (answer,))}

@@ -10,6 +10,7 @@ import torch
 from playing import QUICK, Moment, N
 from torch import Tensor, nn
 
+from gantrain.losses import TargetLoss
 from gantrain.training.round import Round
 from gantrain.tricks.minibatch_discrimination import MinibatchLayer
 from gantrain.tricks.minibatch_stddev import StddevLayer
@@ -255,11 +256,13 @@ def the_discriminator_is_faster(round: Round, turns: Turns) -> None:
 def the_generator_plays_against_a_later_discriminator(round: Round, turns: Turns) -> None:
     for turn in turns_of("generator", turns):
         steps = ["discriminator"] * QUICK["unrolled"]["steps"]
-        assert [player for player, _ in turn.seen] == ["generator", *steps, "generator"]
+        assert [player for player, _ in turn.seen] == ["generator", *steps, "discriminator"]
         now, later = turn.seen[0][1], turn.seen[-1][1]
         assert not torch.equal(now.fake, later.fake)
-        wanted = round.game.loss.adversarial.generator(later.fake, later.real)
-        torch.testing.assert_close(turn.terms["adversarial"], wanted)
+        assert later.real is not None
+        loss = round.game.loss.adversarial
+        targets = (later.real_target, later.fake_target) if isinstance(loss, TargetLoss) else ()
+        torch.testing.assert_close(turn.terms["adversarial"], -loss.discriminator(later.real, later.fake, *targets))
 
 
 @effect_of("virtual_batch_norm", "reference_batch_norm")

@@ -40,6 +40,7 @@ UNFIT = [
 EXCLUSIVE = {
     ("feature_matching", "unrolled"): "both replace generator/adversarial",
     ("feature_matching", "topk"): "drops the very loss term",
+    ("topk", "unrolled"): "drops the very loss term",
     ("reference_batch_norm", "virtual_batch_norm"): "takes the place of batch norm",
     ("minibatch_discrimination", "minibatch_stddev"): "stands before a linear",
     ("minibatch_stddev", "minibatch_tutorial"): "stands before a linear",

@@ -40,19 +40,19 @@ def parts(game: Game) -> tuple[Tensor, Tensor, Tensor]:
 def test_a_linear_critic_unrolled(steps: int) -> None:
     """D = w·x + b descends on w·(f - r) for means f and r, so that w after K steps is w - Kη(f - r), and b stays.
 
-    G's loss is then -w·f - b + Kη(f - r)·f. Its slope in f is -w + Kη(f - r) + Kηf, of which the last part runs through
-    the steps.
+    G's loss, minus D's, is then -w·(f - r) + Kη‖f - r‖². Its slope in f is -w + 2Kη(f - r), of which half of the second
+    part runs through the steps.
     """
     torch.manual_seed(0)
     game = build_game(config(*LINEAR, "loss=wgan", *unrolled(steps, lr=0.1)))
     batch = batch_for(game, torch.randn(16, 2) + 2)
     term = game.terms("generator", batch)["adversarial"]
-    bias, w, b = parts(game)
+    bias, w, _ = parts(game)
     (slope,) = torch.autograd.grad(term, [bias])
     fake, real = game.generate(batch.latent).samples.mean(0).detach(), batch.data["real"].mean(0)
     far = steps * 0.1
-    assert term.item() == pytest.approx((-w @ fake - b + far * (fake - real) @ fake).item(), rel=1e-5)
-    torch.testing.assert_close(slope, -w + far * (fake - real) + far * fake)
+    assert term.item() == pytest.approx((-w @ (fake - real) + far * (fake - real).square().sum()).item(), rel=1e-5)
+    torch.testing.assert_close(slope, -w + 2 * far * (fake - real))
 
 
 def test_a_linear_least_squares_discriminator_unrolled() -> None:
@@ -73,20 +73,21 @@ def test_a_linear_least_squares_discriminator_unrolled() -> None:
     curvature = (real.T @ real + fake.T @ fake) / 16
     best = torch.linalg.solve(curvature, real.mean(0))
     shrink = torch.linalg.matrix_power(torch.eye(3, dtype=torch.float64) - lr * curvature, steps)
-    wanted = 0.5 * (fake @ (best + shrink @ (theta - best)) - 1).square().mean()
+    after = best + shrink @ (theta - best)
+    wanted = -0.5 * ((real @ after - 1).square() + (fake @ after).square()).mean()
     (wanted_slope,) = torch.autograd.grad(wanted, [shift])
     assert term.item() == pytest.approx(wanted.item(), rel=1e-4)
     torch.testing.assert_close(slope.double(), wanted_slope, rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize("words", [["dataset=ring8", "loss=nonsaturating"], ["dataset=ring8", "loss=r3"]])
-def test_tiny_steps_change_nothing(words: list[str]) -> None:
+def test_after_tiny_steps_the_generator_maximises_the_loss_of_the_discriminator(words: list[str]) -> None:
     ahead = build_game(config(*words, *unrolled(1, 1e-12)))
     plain = build_game(config(*words, "tricks=[]"))
     batch = batch_for(plain, torch.randn(8, 2))
+    loss = plain.contest("discriminator", plain.generate(batch.latent), batch).terms["adversarial"]
     found = []
-    for game in (ahead, plain):
-        term = game.terms("generator", batch)["adversarial"]
+    for game, term in ((ahead, ahead.terms("generator", batch)["adversarial"]), (plain, -loss)):
         found.append([term, *torch.autograd.grad(term, list(game.get_submodule("generator").parameters()))])
     torch.testing.assert_close(*found)
 
@@ -99,11 +100,11 @@ def test_the_steps_descend_on_the_whole_loss_of_the_discriminator(steps: int, pe
     words = [*LINEAR, "loss=wgan", "loss.per_sample=true", added]
     game = build_game(config(*words, *unrolled(steps, lr=0.1)))
     batch = batch_for(game, torch.randn(16, 2))
-    _, w, b = parts(game)
+    _, w, _ = parts(game)
     fake, real = game.generate(batch.latent).samples.mean(0).detach(), batch.data["real"].mean(0)
     for _ in range(steps):
         w = w - 0.1 * (fake - real + 3 * w)
-    wanted = -w @ fake - b
+    wanted = -w @ (fake - real)
     assert game.terms("generator", batch)["adversarial"].item() == pytest.approx(wanted.item(), rel=1e-4)
 
 
