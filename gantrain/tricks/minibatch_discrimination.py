@@ -31,10 +31,10 @@ class MinibatchLayer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         size = self.group_size or len(x)
-        m = self.kernels(x).view(-1, size, self.num_kernels, self.kernel_dim)
-        distance = (m[:, :, None] - m[:, None]).abs().sum(-1)  # (groups, size, size, kernels)
-        closeness = torch.exp(-distance).sum(2)  # each sample's distance to itself is 0 and adds 1, as in the paper
-        return torch.cat([x, closeness.view(-1, self.num_kernels).to(x.dtype)], 1)
+        m = self.kernels(x).view(-1, size, self.num_kernels, self.kernel_dim).permute(3, 0, 2, 1).contiguous()
+        distance = (m[..., :, None] - m[..., None, :]).abs().sum(0)  # (groups, kernels, size, size)
+        closeness = torch.exp(-distance).sum(-1)  # each sample's distance to itself is 0 and adds 1, as in the paper
+        return torch.cat([x, closeness.transpose(1, 2).reshape(-1, self.num_kernels).to(x.dtype)], 1)
 
 
 def check_groups(name: str, samples: int, group_size: int | None) -> None:
