@@ -31,7 +31,7 @@ class Unrolled(Trick):
     needs_real = True
     replaces = drops = ("generator/adversarial",)
 
-    def __init__(self, steps: int = 5, lr: float = 0.1) -> None:
+    def __init__(self, steps: int = 5, lr: float = 0.02) -> None:
         super().__init__()
         if steps < 1 or lr <= 0:
             raise ValueError(f"steps and lr must be positive, got {steps} and {lr}")

@@ -147,12 +147,9 @@ def targets_are_those_named(round: Round, turns: Turns) -> None:
         for turn in turns:
             for player, seen in turn.seen:
                 target = getattr(seen, f"{kind}_target")
-                found[player] |= {None} if target is None else {round_off(x) for x in torch.as_tensor(target).view(-1)}
+                given = [] if target is None else torch.as_tensor(target).flatten().tolist()
+                found[player] |= {float(f"{x:.4f}") for x in given} or {None}
         assert found == {"discriminator": values, "generator": {None}}, f"targets of {kind} samples"
-
-
-def round_off(x: Tensor) -> float:
-    return round(x.item(), 4)
 
 
 @effect_of("lecam")
