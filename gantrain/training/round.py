@@ -128,6 +128,8 @@ class Round:
             trick.before_update(turn.player, player.parameters)
         player.optimizer.step()
         for trick in tricks:
+            trick.constrain(turn.player, self.game)
+        for trick in tricks:
             trick.after_update(turn.player, self.game, self.batch_size)
 
     def _only_moves(self, player: Player) -> None:

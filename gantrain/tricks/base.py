@@ -153,6 +153,9 @@ class Trick(Growing, Automatic):
     def before_update(self, player: str, parameters: Sequence[nn.Parameter]) -> None:
         """The player's gradients are there."""
 
+    def constrain(self, player: str, game: Game) -> None:
+        """The player's parameters moved: bounds that they keep, before any trick looks at them."""
+
     def after_update(self, player: str, game: Game, samples: int) -> None:
         """The player's parameters moved; `samples` is the size of its batch."""
 

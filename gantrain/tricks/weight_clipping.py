@@ -23,7 +23,7 @@ class WeightClipping(Trick):
         self.limit = limit
 
     @torch.no_grad()
-    def after_update(self, player: str, game: Game, samples: int) -> None:
+    def constrain(self, player: str, game: Game) -> None:
         if player in game.discriminators:
             parameters: list[Tensor] = [*game.parameters_of(player)]
             torch._foreach_clamp_min_(parameters, -self.limit)
