@@ -46,8 +46,11 @@ def config_of(state: Mapping[str, Any], what: str) -> DictConfig:
     return validate(cfg)
 
 
-def build_game(cfg: DictConfig) -> Game:
+def build_game(cfg: DictConfig, to_train: bool = True) -> Game:
     """The game with its initial weights, on the CPU; the weights follow from the seed.
+
+    Args:
+        to_train: check what is planned too; sampling needs none of it, a metric of the user's own least of all.
 
     Raises:
         UserError: what was chosen does not fit together.
@@ -58,6 +61,8 @@ def build_game(cfg: DictConfig) -> Game:
     game = build(plain(cfg.model), "model", loss=loss, tricks=tricks)
     if not isinstance(game, Game):
         raise UserError(f"model._target_={cfg.model._target_} is no gantrain.games.Game")
+    if not to_train:
+        return game
     plan = _plan(cfg)
     try:
         game.check(plan)

@@ -49,7 +49,7 @@ def sample(asked: DictConfig, console: Console) -> Path:
     file = find(home, str(asked.checkpoint))
     state = load(file)
     cfg = config_of(state, str(file))
-    game = build_game(cfg)
+    game = build_game(cfg, to_train=False)
     load_game(game, state, str(file))
     if not asked.ema:
         game.averages.clear()
