@@ -230,9 +230,11 @@ class Game(Growing):
         with torch.no_grad():
             for network in networks:
                 network.eval()
-            yield
-        for network, was in zip(networks, training, strict=True):
-            network.train(was)
+            try:
+                yield
+            finally:
+                for network, was in zip(networks, training, strict=True):
+                    network.train(was)
 
     def show(self, shown: Shown, batch: Batch) -> Shown:
         """Samples as the discriminator is shown them."""

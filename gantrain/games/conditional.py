@@ -74,6 +74,8 @@ class Conditional(Standard):
 
     def with_mismatched(self, made: Shown, batch: Batch) -> Shown:
         """Fakes, of which a share is replaced by real samples with a wrong label."""
+        if not self.mismatched:
+            return made
         real = self.real(batch)
         count = round(self.mismatched * len(real.samples))
         wrong = torch.randint(1, self.classes, (count,), device=self.device)

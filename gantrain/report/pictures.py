@@ -23,7 +23,8 @@ def to_pixels(samples: np.ndarray) -> np.ndarray:
 def grid(samples: np.ndarray, columns: int | None = None, least: int = 512) -> np.ndarray:
     """Images (N, C, H, W) in [-1, 1] to one picture (height, width, C or 3) with a thin gap between them.
 
-    Small images are enlarged, pixel by pixel, so that the picture has at least `least` pixels across.
+    Small images are enlarged, pixel by pixel, so that the picture has at least `least` pixels across, unless that would
+    make it very tall.
     """
     pixels = to_pixels(samples)
     n, height, width, channels = pixels.shape
@@ -31,7 +32,7 @@ def grid(samples: np.ndarray, columns: int | None = None, least: int = 512) -> n
         pixels = pixels.repeat(3, axis=3)
     columns = columns or math.ceil(math.sqrt(n))
     rows = math.ceil(n / columns)
-    zoom = max(1, round(least / (columns * width)))
+    zoom = max(1, min(round(least / (columns * width)), 4 * least // (rows * height)))
     pixels = pixels.repeat(zoom, axis=1).repeat(zoom, axis=2)
     gap = max(1, zoom // 2)
     height, width = height * zoom + gap, width * zoom + gap

@@ -22,7 +22,7 @@ FORMAT = 2
 
 
 class Checkpoints:
-    """The checkpoints of one run, `step_XXXXXXXX.pt`, of which the last `keep` stay, and `best.pt`.
+    """The checkpoints of one run, named by their step as in `step_00001000.pt`: the last `keep` stay, and `best.pt`.
 
     `facts` are written into each: the config as YAML text and the tensors that belong to the data, so that one file
     alone is enough to sample from.

@@ -77,6 +77,10 @@ class VirtualBatchNorm(Trick):
     def setup(self, game: Game) -> None:
         self.players = [seat for seat in game.seats() if self.concerns(seat)]
         for player in self.players:
+            if player not in (*game.generators, *game.discriminators):
+                raise ValueError(
+                    f"{self.name} works on generators and discriminators: leave {player} out of its players"
+                )
             network = game.get_submodule(player)
             every = network.named_modules(remove_duplicate=False)  # a shared layer notes for each who shares it
             norms = {name: m for name, m in every if isinstance(m, nn.modules.batchnorm._BatchNorm)}

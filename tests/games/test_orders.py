@@ -7,6 +7,7 @@ import torch
 from conftest import config, round_of
 
 from gantrain.commands.assembly import build_game
+from gantrain.errors import UserError
 from gantrain.games import Batch
 from gantrain.games.madgan import Siblings
 from gantrain.networks import MLPGenerator
@@ -65,3 +66,23 @@ def test_siblings_with_nothing_in_common(own: int) -> None:
     siblings = Siblings(lambda noise_dim: MLPGenerator([2], noise_dim, [8, 8]), 4, count=2, own=own)
     first, second = ({id(p) for p in sibling.parameters()} for sibling in siblings.each)
     assert not first & second
+
+
+def test_a_classifier_has_no_reference_batch() -> None:
+    words = [*POINTS, "model=triplegan", "tricks=[virtual_batch_norm]", "model.generator.norm=batch"]
+    with pytest.raises(UserError, match="works on generators and discriminators"):
+        build_game(config(*words, "tricks.virtual_batch_norm.players=[classifier]"))
+
+
+def test_networks_train_again_after_a_failure() -> None:
+    game = build_game(config(*POINTS, "model=mlp"))
+    network = game.get_submodule("generator")
+
+    def fail() -> None:
+        with game.resting(network):
+            assert not network.training
+            raise RuntimeError("failed")
+
+    with pytest.raises(RuntimeError, match="failed"):
+        fail()
+    assert network.training
