@@ -24,13 +24,18 @@ class TripleGAN(LabelledSet, Conditional):
     C minimises the cross-entropy of labelled samples (`supervised`), α·E[p_c·log(1 - D(x, y_c))] for its own labels of
     unlabelled samples (`adversarial`, as in the reference code with its most likely label), and the cross-entropy of
     G's samples with the labels that G was asked for (`pseudo`, equation 4), once G makes good ones. D(x, y) is
-    the sigmoid of the logit, whatever the value function.
+    the sigmoid of the logit, whatever the value function. What section 3.3 adds for very few labels, with the weights
+    of the reference code: unlabelled samples with C's labels among D's real pairs, so that D does not learn the few by
+    heart; and the entropy of C's predictions (`confidence`) and the cross-entropy of their mean with equal shares
+    (`balance`) on unlabelled samples.
 
     Args:
         labels_per_class: how many samples of each class keep their labels.
         classifier: makes a network whose trunk C takes; a discriminator by default.
         alpha: ½ in the paper.
         pseudo_weight, pseudo_start: of `pseudo`, and the step from which on it counts.
+        pseudo_real: share of D's real pairs whose labels are C's.
+        confidence, balance: weights of the two terms.
 
     Raises:
         ValueError: as `Conditional`; settings out of range.
@@ -52,12 +57,18 @@ class TripleGAN(LabelledSet, Conditional):
         alpha: float = 0.5,
         pseudo_weight: float = 0.1,
         pseudo_start: int = 1000,
+        pseudo_real: float = 0.0,
+        confidence: float = 0.0,
+        balance: float = 0.0,
         tricks: Mapping[str, Trick] | None = None,
     ) -> None:
-        if labels_per_class < 1 or not 0 <= alpha < 1 or pseudo_weight < 0:
-            raise ValueError("labels_per_class must be positive, alpha in [0, 1), pseudo_weight 0 or more")
+        if labels_per_class < 1 or not 0 <= alpha < 1 or not 0 <= pseudo_real < 1:
+            raise ValueError("labels_per_class must be positive, alpha and pseudo_real in [0, 1)")
+        if min(pseudo_weight, confidence, balance) < 0:
+            raise ValueError("pseudo_weight, confidence and balance must be 0 or more")
         self.labels_per_class, self.alpha, self.make_classifier = labels_per_class, alpha, classifier or discriminator
-        self.pseudo_weight, self.pseudo_start = pseudo_weight, pseudo_start
+        self.pseudo_weight, self.pseudo_start, self.pseudo_real = pseudo_weight, pseudo_start, pseudo_real
+        self.confidence, self.balance = confidence, balance
         super().__init__(generator, discriminator, noise, loss, classes, shape, conditioning, tricks=tricks)
 
     def seat(self, generator: Callable[..., Generator], discriminator: Callable[..., Discriminator]) -> None:
@@ -72,20 +83,28 @@ class TripleGAN(LabelledSet, Conditional):
         self.keep_labelled(draw, size)
 
     def real(self, batch: Batch) -> Shown:
-        return self.some_labelled(len(batch.data["real"]))
+        real = batch.data["real"]
+        count = round(self.pseudo_real * len(real))  # from the end: those at the beginning are among the fakes
+        return instead(self.some_labelled(len(real)), self.named(real[len(real) - count :]))
+
+    def named(self, unlabelled: Tensor) -> Shown:
+        """With the classifier's most likely labels."""
+        if not len(unlabelled):
+            return Shown(unlabelled)
+        with torch.no_grad():
+            return Shown(unlabelled, {"label": self.classifier(unlabelled).argmax(1)})
 
     def contest(self, discriminator: str, made: Shown, batch: Batch) -> Context:
         unlabelled = batch.data["real"][: round(self.alpha * len(made.samples))]
-        with torch.no_grad():
-            given = {"label": self.classifier(unlabelled).argmax(1)}
-        return super().contest(discriminator, instead(made, Shown(unlabelled, given)), batch)
+        return super().contest(discriminator, instead(made, self.named(unlabelled)), batch)
 
     def terms(self, player: str, batch: Batch) -> dict[str, Tensor]:
         if player != "classifier":
             return super().terms(player, batch)
         labelled = self.some_labelled(len(batch.data["real"]))
         supervised = self.classifier(labelled.samples).float()
-        chances = self.classifier(batch.data["real"]).float().softmax(1)
+        log_chances = self.classifier(batch.data["real"]).float().log_softmax(1)
+        chances = log_chances.exp()
         best = chances.max(1)
         pair = self.show(Shown(batch.data["real"], {"label": best.indices}), batch)
         rejected = F.logsigmoid(-self.judge("discriminator", pair).logits.float())
@@ -98,6 +117,10 @@ class TripleGAN(LabelledSet, Conditional):
             "adversarial": self.alpha * (best.values * rejected).mean(),
             "pseudo": self.pseudo_weight * counts * named,
         }
+        if self.confidence:
+            terms["confidence"] = -self.confidence * (chances * log_chances).sum(1).mean()
+        if self.balance:
+            terms["balance"] = -self.balance * chances.mean(0).clamp_min(1e-6).log().mean()
         return self.with_tricks(player, Context(self, batch, made, {}, terms))
 
     def seats(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Literal
 
@@ -89,9 +90,9 @@ class ConditionalDiscriminator(Discriminator):
     Args:
         network: makes the discriminator within, given `shape`.
         shape: of what it is shown, [C, H, W] or [D].
-        conditioning: `concat` puts the one-hot label beside the sample, on images one constant map per class (Mirza &
-            Osindero 2014); `embedding` a learnt map; `projection` adds <embedding of the label, features> to the logit
-            (Miyato & Koyama 2018, equation 4).
+        conditioning: `concat` puts the one-hot label beside the sample (Mirza & Osindero 2014), `embedding` learnt
+            numbers; `projection` adds <embedding of the label, features> to the logit (Miyato & Koyama 2018, equation
+            4). Convolutions get one constant map per class, or one learnt map.
     """
 
     def __init__(
@@ -99,10 +100,15 @@ class ConditionalDiscriminator(Discriminator):
     ) -> None:
         super().__init__()
         self.classes, self.conditioning = classes, conditioning
-        area = shape[1] * shape[2] if len(shape) == 3 else 1
-        wide = EMBEDDED if len(shape) == 1 else 1
+        inner = network(shape=shape)
+        self.flat = isinstance(inner.trunk[0], nn.Flatten)
+        if self.flat:
+            shape = [math.prod(shape)]
+        area = math.prod(shape[1:])
+        wide = EMBEDDED if self.flat else 1
         extra = {"concat": classes, "embedding": wide, "projection": 0}[conditioning]
-        inner = network(shape=[shape[0] + extra, *shape[1:]])
+        if extra:
+            inner = network(shape=[shape[0] + extra, *shape[1:]])
         normalised = any(parametrize.is_parametrized(module) for module in inner.modules())
         self.trunk, self.head = inner.trunk, inner.head
         if conditioning == "embedding":
@@ -115,15 +121,13 @@ class ConditionalDiscriminator(Discriminator):
 
     def judge(self, x: Tensor, **told: Tensor) -> tuple[Tensor, Tensor]:
         label = told["label"]
-        if self.conditioning != "projection":
-            told_map = F.one_hot(label, self.classes).to(x.dtype)
-            if self.conditioning == "embedding":
-                told_map = self.embedding(label).to(x.dtype)
-            if x.dim() == 4 and self.conditioning == "embedding":
-                told_map = told_map.view(len(x), 1, *x.shape[2:])
-            elif x.dim() == 4:
-                told_map = told_map[:, :, None, None].expand(-1, -1, *x.shape[2:])
-            x = torch.cat([x, told_map], 1)
+        if self.flat:
+            x = x.flatten(1)
+        if self.conditioning == "concat":
+            one_hot = F.one_hot(label, self.classes).to(x.dtype)
+            x = torch.cat([x, one_hot.view(*one_hot.shape, *[1] * (x.dim() - 2)).expand(-1, -1, *x.shape[2:])], 1)
+        elif self.conditioning == "embedding":
+            x = torch.cat([x, self.embedding(label).to(x.dtype).view(len(x), -1, *x.shape[2:])], 1)
         logits, features = super().judge(x)
         if self.conditioning == "projection":
             logits = logits + (self.embedding(label) * features).sum(1)

@@ -18,7 +18,8 @@ GAMES = {
     "infogan": "model.categorical=[4]",
     "gman": "model.count=2",
     "madgan": "model.generators=2",
-    "triplegan": "model.labels_per_class=2 model.pseudo_start=0",
+    "triplegan": "model.labels_per_class=2 model.pseudo_start=0 model.pseudo_real=0.25 "
+    "model.confidence=0.3 model.balance=0.2",
     "bigan": "",
 }
 LOSSES = ["minimax", "nonsaturating", "lsgan", "wgan", "wgan_gp", "hinge", "dragan", "r1", "rpgan", "ragan", "r3"]

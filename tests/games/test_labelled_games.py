@@ -223,6 +223,26 @@ def test_triplegan_shows_the_classifiers_pairs_as_fakes() -> None:
     assert torch.equal(fake.given["label"][:8], game.classify(batch.data["real"][:8]).argmax(1))
 
 
+def test_triplegan_with_very_few_labels() -> None:
+    """Li et al. 2017, section 3.3, and their reference code: C's labels among D's real pairs, and two terms for C."""
+    few = ["model.pseudo_real=0.25", "model.confidence=0.3", "model.balance=0.2"]
+    game = round_of(*POINTS, "model=triplegan", "model.labels_per_class=2", *few).game
+    assert isinstance(game, TripleGAN)
+    batch = ring(game)
+    x = batch.data["real"]
+    real = game.real(batch)
+    assert torch.equal(real.samples[:4], x[12:])
+    assert torch.equal(real.given["label"][:4], game.classify(x[12:]).argmax(1))
+    kept = {tuple(sample) for sample in game.labelled_samples.tolist()}
+    assert all(tuple(sample) in kept for sample in real.samples[4:].tolist())
+    terms = game.terms("classifier", batch)
+    chances = game.classify(x).softmax(1)
+    entropy = torch.distributions.Categorical(chances).entropy().mean()
+    torch.testing.assert_close(terms["confidence"], 0.3 * entropy)
+    even = F.cross_entropy(chances.mean(0).log()[None], torch.full((1, 8), 1 / 8))
+    torch.testing.assert_close(terms["balance"], 0.2 * even)
+
+
 # --- asking ---------------------------------------------------------------------------------------------------------
 
 
