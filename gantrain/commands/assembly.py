@@ -177,14 +177,18 @@ def draw(
     return {name: torch.cat([part[name].cpu() for part in parts]) for name in parts[0]}
 
 
-def evaluation_of(game: Game, source: Source, machine: Machine, seed: int, place: Place) -> Evaluation:
+def evaluation_of(game: Game, source: Source, machine: Machine, seed: int, place: Place, at_once: int) -> Evaluation:
+    """What metrics are given; the classifier sees `at_once` samples, as in training, for a trick may let them meet."""
+
     def samples(n: int) -> Tensor:
         return draw(game, machine, Request(n), seed, EVALUATION)["samples"]
 
     @torch.no_grad()
     def classify(x: Tensor) -> Tensor:
+        filled = torch.cat([x, x[torch.arange(-len(x) % at_once) % len(x)]])
         with game.resting(*game.children()), machine.autocast():
-            return torch.cat([game.classify(part.to(machine.device)).float().cpu() for part in x.split(500)])
+            parts = [game.classify(part.to(machine.device)).float().cpu() for part in filled.split(at_once)]
+        return torch.cat(parts)[: len(x)]
 
     return Evaluation(
         source,

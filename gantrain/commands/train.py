@@ -124,7 +124,10 @@ def train(
         checkpoints = Checkpoints(folder / "checkpoints", cfg.checkpoint.keep, facts)
 
         def judge() -> dict[str, float]:
-            return evaluate(metrics, evaluation_of(game, source, machine, cfg.seed, place)) if metrics else {}
+            if not metrics:
+                return {}
+            at_once = cfg.trainer.batch_size // cfg.trainer.accumulate
+            return evaluate(metrics, evaluation_of(game, source, machine, cfg.seed, place, at_once))
 
         run = Run(round, progress, limits, checkpoints, recorder, console, look, judge)
         try:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import CPU
+from conftest import CPU, Command
 from torch import Tensor
 
 from gantrain.data import Digits, Gaussian1d, Place, StackedMnist
@@ -39,6 +39,15 @@ def test_error_is_the_share_named_wrong(tmp_path: Path) -> None:
     shifted = Evaluation(source, nothing, classify=lambda x: oracle(x).roll(1, 1), place=place)
     assert TestError()(shifted)["test_error"] > 0.9
     assert CodeError()(shifted)["code_error"] == pytest.approx(found["test_error"])
+
+
+def test_a_classifier_sees_whole_batches(gantrain: Command) -> None:
+    """Its trick compares samples in groups of seven, which 360 are not."""
+    words = ["dataset=digits", "dataset.held_out=360", "model=sgan", "networks=mlp", "loss=nonsaturating"]
+    trick = ["tricks=[minibatch_stddev]", "tricks.minibatch_stddev.group_size=7", "trainer.batch_size=70"]
+    done = gantrain(*words, *trick, "metrics=test_error", "trainer.steps=1", "trainer.device=cpu")
+    assert done.returncode == 0, done.stderr
+    assert "test_error" in done.stdout
 
 
 def test_assignment_is_one_to_one() -> None:
