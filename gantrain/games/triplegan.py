@@ -106,17 +106,18 @@ class TripleGAN(LabelledSet, Conditional):
         log_chances = self.classifier(batch.data["real"]).float().log_softmax(1)
         chances = log_chances.exp()
         best = chances.max(1)
-        pair = self.show(Shown(batch.data["real"], {"label": best.indices}), batch)
-        rejected = F.logsigmoid(-self.judge("discriminator", pair).logits.float())
         with torch.no_grad():
+            pair = self.show(Shown(batch.data["real"], {"label": best.indices}), batch)
+            rejected = F.logsigmoid(-self.judge("discriminator", pair).logits.float())
             made = self.generate(batch.latent)
-        named = F.cross_entropy(self.classifier(made.samples).float(), made.given["label"])
-        counts = (batch.step >= self.pseudo_start).float()
         terms = {
             "supervised": F.cross_entropy(supervised, labelled.given["label"]),
             "adversarial": self.alpha * (best.values * rejected).mean(),
-            "pseudo": self.pseudo_weight * counts * named,
         }
+        if self.pseudo_weight:
+            counts = (batch.step >= self.pseudo_start).float()
+            named = F.cross_entropy(self.classifier(made.samples).float(), made.given["label"])
+            terms["pseudo"] = self.pseudo_weight * counts * named
         if self.confidence:
             terms["confidence"] = -self.confidence * (chances * log_chances).sum(1).mean()
         if self.balance:

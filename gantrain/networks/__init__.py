@@ -4,6 +4,7 @@ from gantrain.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from gantrain.networks.mlp import MLPDiscriminator, MLPGenerator
 from gantrain.networks.network import Discriminator, Generator
 from gantrain.networks.noise import Noise
+from gantrain.networks.pooled import PooledDiscriminator
 from gantrain.networks.resnet import ResNetDiscriminator, ResNetGenerator
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "MLPDiscriminator",
     "MLPGenerator",
     "Noise",
+    "PooledDiscriminator",
     "ResNetDiscriminator",
     "ResNetGenerator",
 ]

@@ -12,6 +12,7 @@ from gantrain.networks import (
     MLPDiscriminator,
     MLPGenerator,
     Noise,
+    PooledDiscriminator,
     ResNetDiscriminator,
     ResNetGenerator,
 )
@@ -35,6 +36,16 @@ def test_resnet_sizes(size: int) -> None:
     images = ResNetGenerator(shape, 10, width=16)(torch.randn(2, 10))
     assert images.shape == (2, *shape)
     assert ResNetDiscriminator(shape, width=16)(images).shape == (2,)
+
+
+@pytest.mark.parametrize("size", [16, 28, 32])
+def test_pooled_is_the_papers(size: int) -> None:
+    """Li et al. 2017: 32, 64, 64, 128 and 128 maps, a mean over all places."""
+    network = PooledDiscriminator([1, size, size])
+    assert [m.out_channels for m in network.modules() if isinstance(m, nn.Conv2d)] == [32, 64, 64, 128, 128]
+    x = torch.rand(4, 1, size, size)
+    assert network(x).shape == (4,)
+    assert network.features(x).shape == (4, 128)
 
 
 def test_dcgan_is_the_papers() -> None:
@@ -87,6 +98,8 @@ def test_auto_norm_follows_the_loss() -> None:
 def test_images_only() -> None:
     with pytest.raises(ValueError, match="use model=mlp"):
         DCGANGenerator([2], 10)
+    with pytest.raises(ValueError, match="16 pixels or more"):
+        PooledDiscriminator([1, 8, 8])
     with pytest.raises(ValueError, match="image_size"):
         ResNetGenerator([3, 8, 8], 10)
 
