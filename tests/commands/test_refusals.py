@@ -20,6 +20,7 @@ CASES = [
     (["trainer.batch_size=10", "trainer.accumulate=3"], "equal parts"),
     (["trainer.device=tpu7"], "use auto or cpu"),
     (["+foo=1"], "foo is no setting"),
+    (["~tricks"], "the group tricks cannot be taken away"),
     (["model.generator.widht=3", "model=dcgan"], "did you mean model.generator.width"),
     (["model=dcgan", "model.generator.width=abc"], "should be a whole number"),
     (["model=dcgan", "model.generator.norm=foo"], "one of batch, layer, instance, none"),
