@@ -102,7 +102,7 @@ def explain(error: Exception, overrides: Sequence[str], config_name: str = "trai
         option = rest.partition(".")[0]
         if group == "tricks" and option and (CONFIGS / group / f"{option}.yaml").is_file():
             return f"{key}: {option} is not among the run's tricks: name it too, such as 'tricks=[ema,{option}]'"
-        if (CONFIGS / key).is_dir():
+        if "Could not delete" in text and (CONFIGS / key).is_dir():
             none = "'tricks=[]' is none" if key == "tricks" else "gantrain --help lists them"
             return f"the group {key} cannot be taken away: choose one of its options ({none})"
         return f"{key} is no setting{nearest_key(key, overrides, config_name)}"

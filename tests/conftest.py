@@ -100,6 +100,6 @@ def gantrain_process(tmp_path: Path) -> Command:
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "gantrain", *words]
         env = {**os.environ, "OMP_NUM_THREADS": "1"}
-        return subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=600)
+        return subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=3600)
 
     return run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 import torch
@@ -24,10 +25,10 @@ class TripleGAN(LabelledSet, Conditional):
     C minimises the cross-entropy of labelled samples (`supervised`), α·E[p_c·log(1 - D(x, y_c))] for its own labels of
     unlabelled samples (`adversarial`, as in the reference code with its most likely label), and the cross-entropy of
     G's samples with the labels that G was asked for (`pseudo`, equation 4), once G makes good ones. D(x, y) is
-    the sigmoid of the logit, whatever the value function. What section 3.3 adds for very few labels, with the weights
-    of the reference code: unlabelled samples with C's labels among D's real pairs, so that D does not learn the few by
-    heart; and the entropy of C's predictions (`confidence`) and the cross-entropy of their mean with equal shares
-    (`balance`) on unlabelled samples.
+    the sigmoid of the logit, whatever the value function. What section 3.3 and the reference code add for very
+    few labels: unlabelled samples with C's labels among D's real pairs, so that D does not learn the few by heart; and
+    the entropy of C's predictions (`confidence`) and the cross-entropy of their mean with equal shares (`balance`) on
+    unlabelled samples.
 
     Args:
         labels_per_class: how many samples of each class keep their labels.
@@ -84,7 +85,7 @@ class TripleGAN(LabelledSet, Conditional):
 
     def real(self, batch: Batch) -> Shown:
         real = batch.data["real"]
-        count = round(self.pseudo_real * len(real))  # from the end: those at the beginning are among the fakes
+        count = int(self.pseudo_real * len(real))  # from the end: the first are among the fakes
         return instead(self.some_labelled(len(real)), self.named(real[len(real) - count :]))
 
     def named(self, unlabelled: Tensor) -> Shown:
@@ -121,7 +122,8 @@ class TripleGAN(LabelledSet, Conditional):
         if self.confidence:
             terms["confidence"] = -self.confidence * (chances * log_chances).sum(1).mean()
         if self.balance:
-            terms["balance"] = -self.balance * chances.mean(0).clamp_min(1e-6).log().mean()
+            mean = log_chances.logsumexp(0) - math.log(len(log_chances))
+            terms["balance"] = -self.balance * mean.mean()
         return self.with_tricks(player, Context(self, batch, made, {}, terms))
 
     def seats(self) -> tuple[str, ...]:

@@ -105,7 +105,7 @@ class ConditionalDiscriminator(Discriminator):
         if self.flat:
             shape = [math.prod(shape)]
         area = math.prod(shape[1:])
-        wide = EMBEDDED if self.flat else 1
+        wide = EMBEDDED if len(shape) == 1 else 1
         extra = {"concat": classes, "embedding": wide, "projection": 0}[conditioning]
         if extra:
             inner = network(shape=[shape[0] + extra, *shape[1:]])

@@ -70,7 +70,9 @@ def test_conditional_batch_norm_has_a_gain_and_bias_per_label() -> None:
 
 
 @pytest.mark.parametrize("conditioning", ["concat", "embedding", "projection"])
-@pytest.mark.parametrize("words", [[*POINTS, "model.generator.norm=batch"], PICTURES])
+@pytest.mark.parametrize(
+    "words", [[*POINTS, "model.generator.norm=batch"], PICTURES, [*PICTURES, "networks@model=mlp"]]
+)
 def test_both_players_listen_to_the_label(words: list[str], conditioning: str) -> None:
     game = game_of(*words, "model=cgan", f"model.conditioning={conditioning}")
     with torch.no_grad():
@@ -89,6 +91,13 @@ def test_concat_puts_one_hot_labels_beside_noise_and_maps() -> None:
     assert first.in_channels == 1 + 10
     stem = next(m for m in game.get_submodule("generator").modules() if isinstance(m, torch.nn.Linear))
     assert stem.in_features == 64 + 10
+
+
+@pytest.mark.parametrize(("conditioning", "told"), [("concat", 10), ("embedding", 32), ("projection", 0)])
+def test_flat_networks_are_told_labels_as_numbers(conditioning: str, told: int) -> None:
+    game = game_of(*PICTURES, "model=cgan", "networks@model=mlp", f"model.conditioning={conditioning}")
+    first = next(m for m in game.get_submodule("discriminator").modules() if isinstance(m, torch.nn.Linear))
+    assert first.in_features == 16 * 16 + told
 
 
 def test_mismatched_pairs_are_real_samples_with_a_wrong_label() -> None:
