@@ -41,7 +41,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "lecam": {"start": 1, "decay": 0.5},
     "reference_batch_norm": {"size": 16},
     "topk": {"every": 1, "gamma": 0.5},
-    "unrolled": {"steps": 2, "lr": 0.01},  # steps of the usual 0.1 explode with strong penalties
+    "unrolled": {"steps": 2, "lr": 0.01},  # gentler than usual, for strong penalties
     "virtual_batch_norm": {"size": 16},
     "weight_clipping": {"limit": 0.03},
 }
