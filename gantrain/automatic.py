@@ -14,7 +14,7 @@ class Automatic:
 
         Args:
             shape: of one sample, [C, H, W] or [D].
-            per_sample: the loss forbids samples to meet in the discriminator.
+            per_sample: the loss forbids batch norm in the discriminator.
 
         Raises:
             ValueError: the setting has no automatic value.

@@ -61,7 +61,7 @@ def round_of(*overrides: str) -> Round:
 def round_from(cfg: DictConfig) -> Round:
     """A round over the real data of a complete config, ready to play."""
     game = build_game(cfg)
-    machine = Machine(CPU)
+    machine = Machine(CPU, torch.bfloat16 if cfg.trainer.precision == "bf16" else torch.float32)
     machine.place(game)
     batches = build(plain(cfg.dataset), "dataset").open(Place(Path("data"), CPU, cfg.seed))
     players = build_players(cfg, game)

@@ -13,13 +13,14 @@ from gantrain.help import CONFIGS
 
 ROOT = Path(gantrain.__file__).parent
 BELOW = {
+    "turns": set(),
     "networks": set(),
-    "losses": set(),
+    "losses": {"turns"},
     "data": set(),
     "report": set(),
-    "tricks": {"networks", "losses", "data"},
+    "tricks": {"turns", "networks", "losses", "data"},
     "metrics": {"networks", "losses", "data"},
-    "games": {"networks", "losses", "tricks"},
+    "games": {"turns", "networks", "losses", "tricks"},
     "training": {"networks", "losses", "data", "tricks", "games", "report"},
 }
 COMMON = {"errors", "seeding", "automatic"}

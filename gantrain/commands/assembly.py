@@ -86,6 +86,7 @@ def _plan(cfg: DictConfig) -> Plan:
         tags=tags if known else None,
         higher_is_better=frozenset(f"metrics/{key}" for kind in kinds for key in kind.higher_is_better),
         evaluate_every=cfg.metrics.every,
+        parts=cfg.trainer.accumulate,
     )
 
 

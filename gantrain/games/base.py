@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from gantrain.losses import Objective
-from gantrain.networks.layers import Growing, samples_meet
+from gantrain.networks.layers import Growing, batch_normalised
 from gantrain.tricks.base import Context, Judged, Plan, Seen, Shown, Trick
 
 Result = TypeVar("Result")
@@ -173,8 +173,9 @@ class Game(Growing):
         """Lets the tricks set up, in the user's order, and checks that the whole still fits the loss.
 
         Raises:
-            ValueError: a trick does not fit, two replace the same term, or the loss forbids that samples meet in a
-                discriminator where they do.
+            ValueError: a trick does not fit, two replace the same term, or a discriminator has batch norm where the
+                loss takes a gradient per sample. A layer that shows a batch on purpose, such as that of
+                minibatch_stddev, has its place there (Karras et al. 2017).
         """
         replaced: dict[str, str] = {}
         for name, trick in {**self.loss.tricks, **tricks}.items():
@@ -193,11 +194,10 @@ class Game(Growing):
                 if {*trick.drops} & {*other.shapes}:
                     raise ValueError(f"{trick.name} drops the very loss term that {other.name} works on: leave one out")
         for name in self.discriminators if self.loss.per_sample else ():
-            if samples_meet(self.get_submodule(name)):
+            if batch_normalised(self.get_submodule(name)):
                 raise ValueError(
-                    "this loss takes a gradient per sample, but samples meet in the discriminator: set "
-                    "model.discriminator.norm=layer if it has batch norm, leave minibatch tricks out, or take another "
-                    "loss"
+                    "this loss takes a gradient per sample, but samples meet in the discriminator's batch norm: set "
+                    "model.discriminator.norm=layer, or take another loss"
                 )
         if self.averaged:
             self.averages.update({name: copy.deepcopy(self.get_submodule(name)) for name in self.generators})

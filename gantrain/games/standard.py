@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from gantrain.games.base import Batch, Game, Request, Turn
-from gantrain.losses import Objective, TargetLoss
-from gantrain.losses.penalties import verdict
+from gantrain.losses import Objective, Penalty, TargetLoss
+from gantrain.losses.penalties import own, slopes, whole
 from gantrain.networks import Discriminator, Generator, Noise
 from gantrain.networks.layers import samples_meet
 from gantrain.tricks.base import Context, Duel, Judged, Seen, Shown, Trick
@@ -95,19 +94,17 @@ class Standard(Game):
         return self.with_tricks(player, context)
 
     def contest(self, discriminator: str, made: Shown, batch: Batch) -> Context:
-        shown = {"real": self.show(self.real(batch), batch), "fake": self.show(made, batch)}
+        taken = {"real": self.real(batch), "fake": made}
         names = batch.phase.get("penalties", ())
         assert isinstance(names, tuple)
         due = {name: self.loss.penalties[name] for name in names}
 
         # a penalty at the very samples that are judged shares their forward, where that is float32
         autocast = torch.is_autocast_enabled(made.samples.device.type)
-        shared: set[str] = set() if autocast else {p.at for p in due.values() if p.at}
-        for kind in shared:
-            x = shown[kind].samples
-            # of its own, so that no other way from these samples to the logits is part of the penalty's gradient
-            own = x.view_as(x) if x.requires_grad else x.detach().requires_grad_(True)
-            shown[kind] = replace(shown[kind], samples=own)
+        shared = {} if autocast else {p.at: own(taken[p.at].only(self.told)) for p in due.values() if p.at}
+        for kind, x in shared.items():
+            taken[kind] = Shown(x.samples, {**taken[kind].given, **x.given})
+        shown = {kind: self.show(x, batch) for kind, x in taken.items()}
         judged = self._judge_both(discriminator, shown, apart=len(shared) == 1)
         real, fake = judged["real"], judged["fake"]
 
@@ -120,25 +117,21 @@ class Standard(Game):
             else adversarial.discriminator(seen.real, seen.fake)
         )
         terms = {"adversarial": value}
-        gradients: dict[str, Tensor] = {}
-        if shared:
-            at = [kind for kind in shown if kind in shared]
-            total = torch.stack([verdict(judged[kind].logits) for kind in at]).sum()
-            found = torch.autograd.grad(total, [shown[kind].samples for kind in at], create_graph=True)
-            gradients = dict(zip(at, found, strict=True))
+        found = slopes({kind: judged[kind].logits for kind in shared}, shared) if shared else {}
         for name, penalty in due.items():
-            told = fake.shown if penalty.at == "fake" else real.shown
-
-            def logits_of(x: Tensor, told: Shown = told) -> Tensor:
-                return self.judge(discriminator, replace(told, samples=x)).logits
-
-            amount = (
-                penalty.value(gradients[penalty.at])
-                if penalty.at in gradients
-                else penalty(logits_of, real.shown.samples, fake.shown.samples)
-            )
+            if penalty.at in found:
+                amount = penalty.value(whole(self.fold(found[penalty.at])))
+            else:
+                amount = self._alone(discriminator, penalty, shown if penalty.at is None else taken, batch)
             terms[name] = penalty.weight * penalty.every * amount
         return Context(self, batch, made, {discriminator: Duel(fake, real)}, terms)
+
+    def _alone(self, discriminator: str, penalty: Penalty, samples: Mapping[str, Shown], batch: Batch) -> Tensor:
+        """A penalty with a forward of its own: at samples before any view, or between what D is shown."""
+        real, fake = (samples[kind].only(self.told) for kind in ("real", "fake"))
+        if penalty.at is None:
+            return penalty(lambda x: self.judge(discriminator, x).logits, real, fake)
+        return penalty(lambda x: self.judge(discriminator, self.show(x, batch)).logits, real, fake, self.fold)
 
     def reply(self, player: str, made: Shown, batch: Batch) -> Context:
         fake = self.show(made, batch)

@@ -15,13 +15,13 @@ class Objective:
     Args:
         adversarial: the value function.
         penalties: by name; the name becomes that of the loss term.
-        per_sample: samples must not meet in the discriminator.
+        per_sample: gradients are taken per sample, so that the discriminator has no batch norm.
         n_critic: discriminator turns per round.
         n_generator: generator turns per round.
         tricks: what the loss itself brings along, such as weight clipping.
 
     Raises:
-        ValueError: no turns for a player, or penalties where samples may meet.
+        ValueError: no turns for a player, or penalties where batch norm may be.
     """
 
     def __init__(

@@ -70,10 +70,12 @@ def samples_meet(module: nn.Module) -> bool:
 
     True for batch norm and for layers that say so by an attribute `samples_meet`.
     """
-    return any(
-        isinstance(part, nn.modules.batchnorm._BatchNorm) or getattr(part, "samples_meet", False)
-        for part in module.modules()
-    )
+    return batch_normalised(module) or any(getattr(part, "samples_meet", False) for part in module.modules())
+
+
+def batch_normalised(module: nn.Module) -> bool:
+    """Whether a layer normalises by the batch, so that no sample has a gradient of its own there."""
+    return any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in module.modules())
 
 
 def spectrally_normalise(module: nn.Module) -> None:

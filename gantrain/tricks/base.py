@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
 from gantrain.automatic import Automatic
 from gantrain.networks.layers import Growing
+from gantrain.turns import Shown
 
 if TYPE_CHECKING:
     from gantrain.games.base import Batch, Draw, Game
-
-
-@dataclass(frozen=True)
-class Shown:
-    """Samples (N, …), and by name what a discriminator is told about each of them, such as labels (N,)."""
-
-    samples: Tensor
-    given: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -68,7 +61,8 @@ class Context:
 @dataclass(frozen=True)
 class Plan:
     """What a run will be: the shape of a sample, how many are played and how many judged at once, the tags that its
-    metrics give (None where that is not known), those that are better when higher, the steps between evaluations."""
+    metrics give (None where that is not known), those that are better when higher, the steps between evaluations, and
+    in how many parts a batch is played."""
 
     shape: Sequence[int]
     samples: int
@@ -76,6 +70,19 @@ class Plan:
     tags: frozenset[str] | None = None
     higher_is_better: frozenset[str] = frozenset()
     evaluate_every: int | None = None
+    parts: int = 1
+
+    def needs_whole_batch(self, name: str, what: str) -> None:
+        """Refuses `what` compares a batch as a whole where the batch is played in parts.
+
+        Raises:
+            ValueError: it is.
+        """
+        if self.parts > 1:
+            raise ValueError(
+                f"{name} {what}, but trainer.accumulate={self.parts} plays it in parts, which gives another gradient: "
+                "set trainer.accumulate=1"
+            )
 
 
 class Trick(Growing, Automatic):

@@ -56,10 +56,23 @@ def check_rounds(round: Round) -> None:
         assert torch.tensor(value).isfinite(), tag
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+PLAYED = [*((loss, "fp32") for loss in LOSSES)]
+PLAYED += [(loss, "bf16") for loss in ("nonsaturating", "wgan_gp", "dragan", "r1", "r3")]
+"""Penalties leave autocast; so whatever meets in one must have been made float32."""
+
+
+@pytest.mark.parametrize(("loss", "precision"), PLAYED)
 @pytest.mark.parametrize("game", GAMES)
-def test_a_game_with_a_loss(game: str, loss: str) -> None:
-    check_rounds(round_of(*words(game, f"loss={loss}")))
+def test_a_game_with_a_loss(game: str, loss: str, precision: str) -> None:
+    check_rounds(round_of(*words(game, f"loss={loss}", f"trainer.precision={precision}")))
+
+
+@pytest.mark.parametrize("loss", ["r1", "wgan_gp"])
+@pytest.mark.parametrize("game", GAMES)
+def test_a_game_of_pictures_in_bf16(game: str, loss: str) -> None:
+    small = "dataset=digits dataset.image_size=8 networks@model=dcgan model.generator.width=2 trainer.batch_size=8"
+    narrow = f"model.discriminator.width=2 model={game} loss={loss} trainer.precision=bf16 tricks=[ema]"
+    check_rounds(round_of(*small.split(), *narrow.split(), *GAMES[game].split()))
 
 
 @pytest.mark.parametrize("trick", TRICKS)

@@ -31,7 +31,6 @@ UNFIT = [
     ({"label_flipping", "label_smoothing"}, {*LOSSES} - {"minimax", "nonsaturating", "lsgan", "dragan", "r1"},
      "needs a loss with targets"),
     ({"ada"}, {"wgan", "wgan_gp", "rpgan", "ragan", "r3"}, "reads the sign of D's logits"),
-    ({"minibatch_discrimination", "minibatch_stddev", "minibatch_tutorial"}, PER_SAMPLE, "samples meet"),
     ({"ada", "diffaugment"}, {"mlp"}, "augments pictures"),
     ({"early_stopping"}, {"dcgan"}, "early_stopping.metric is not set"),
     ({"minibatch_tutorial"}, {"dcgan"}, "no linear block 'trunk.3'"),

@@ -11,6 +11,7 @@ from gantrain.commands.assembly import build_game
 from gantrain.errors import UserError
 from gantrain.games import Batch, Request
 from gantrain.training.round import Progress
+from gantrain.turns import Shown
 
 DCGAN = ["dataset=digits", "model=dcgan", "model.generator.width=4", "model.discriminator.width=4"]
 
@@ -39,7 +40,7 @@ def test_penalties_that_share_a_forward_equal_those_that_do_not() -> None:
     terms = game.terms("discriminator", batch)
     discriminator, fake = game.get_submodule("discriminator"), game.get_submodule("generator")(batch.latent["noise"])
     for name, penalty in game.loss.penalties.items():
-        alone = penalty.weight * penalty(discriminator, batch.data["real"], fake)
+        alone = penalty.weight * penalty(lambda x: discriminator(x.samples), Shown(batch.data["real"]), Shown(fake))
         torch.testing.assert_close(terms[name], alone)
 
 
