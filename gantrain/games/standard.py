@@ -112,14 +112,7 @@ class Standard(Game):
         real, fake = judged["real"], judged["fake"]
 
         seen = self.seen(discriminator, Seen(real=real.logits, fake=fake.logits), batch)
-        assert seen.real is not None
-        adversarial = self.loss.adversarial
-        value = (
-            adversarial.discriminator(seen.real, seen.fake, seen.real_target, seen.fake_target)
-            if isinstance(adversarial, TargetLoss)
-            else adversarial.discriminator(seen.real, seen.fake)
-        )
-        terms = {"adversarial": value}
+        terms = {"adversarial": self.value(seen)}
         gradients: dict[str, Tensor] = {}
         if shared:
             at = [kind for kind in shown if kind in shared]
@@ -139,6 +132,14 @@ class Standard(Game):
             )
             terms[name] = penalty.weight * penalty.every * amount
         return Context(self, batch, made, {discriminator: Duel(fake, real)}, terms)
+
+    def value(self, seen: Seen) -> Tensor:
+        """What the discriminator minimises of the value function."""
+        assert seen.real is not None
+        adversarial = self.loss.adversarial
+        if isinstance(adversarial, TargetLoss):
+            return adversarial.discriminator(seen.real, seen.fake, seen.real_target, seen.fake_target)
+        return adversarial.discriminator(seen.real, seen.fake)
 
     def reply(self, player: str, made: Shown, batch: Batch) -> Context:
         fake = self.show(made, batch)
