@@ -72,8 +72,8 @@ class TripleGAN(LabelledSet, Conditional):
             raise ValueError("labels_per_class must be positive, alpha and pseudo_real in [0, 1)")
         if alpha + pseudo_real > 1:
             raise ValueError(
-                f"alpha + pseudo_real is {alpha + pseudo_real:g}, and so D would be shown some pairs of sample and label "
-                "as real and as fake in one turn: set model.alpha and model.pseudo_real to no more than 1 together"
+                f"alpha + pseudo_real is {alpha + pseudo_real:g}, and so D would see some pairs of sample and label as "
+                "real and as fake in one turn: set model.alpha and model.pseudo_real to no more than 1 together"
             )
         if min(pseudo_weight, confidence, balance) < 0:
             raise ValueError("pseudo_weight, confidence and balance must be 0 or more")

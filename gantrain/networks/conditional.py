@@ -39,7 +39,7 @@ def tell(network: nn.Module, label: Tensor) -> None:
 
 
 class ConditionalLayer(Told):
-    """A linear layer or convolution with the one-hot label beside its input: its weights of it, a bias of each label."""
+    """A linear layer or convolution with the one-hot label beside its input; its weights are a bias for each label."""
 
     def __init__(self, layer: nn.Module, classes: int) -> None:
         super().__init__()
