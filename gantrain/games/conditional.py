@@ -23,7 +23,7 @@ class Conditional(Standard):
     Args:
         classes: how many labels the dataset has.
         shape: of what the discriminator is shown.
-        conditioning: how networks learn the label: `concat`, `embedding`, `projection`.
+        conditioning: how networks learn the label: `concat`, `embedding`, `projection`, `every_layer`.
         mismatched: so many of the fakes that D sees, as a share of the batch, are real samples with a wrong label,
             which it learns to reject (Reed et al. 2016, GAN-CLS).
 

@@ -23,7 +23,9 @@ class GMAN(Standard):
     Args:
         count: N.
         aggregate: what the generator minimises of its N losses: their `mean`, the largest (`max`: the harshest critic,
-            section 3.1), or their mean weighted by `softmax`(hardness · losses) (section 4.2).
+            section 3.1), or their mean weighted by `softmax`(hardness · losses) (section 4.2). The weights are part of
+            what is minimised: as in the reference code the gradient runs through them too, and pulls at a loss l with
+            w·(1 + hardness·(l - mean)), which is less than 0 for one that lies more than 1/hardness below the mean.
         hardness: λ of softmax: 0 is the mean, and the larger it is, the nearer to `max`.
         drop_discriminator: the probability with which each one is left out of the generator's turn; one always stays
             (Mordido et al. 2018).
@@ -83,7 +85,7 @@ class GMAN(Standard):
             return (losses * present).sum() / present.sum()
         if self.how == "max":
             return losses.masked_fill(present == 0, -torch.inf).max()
-        weights = (self.hardness * losses.detach()).masked_fill(present == 0, -torch.inf).softmax(0)
+        weights = (self.hardness * losses).masked_fill(present == 0, -torch.inf).softmax(0)
         return (weights * losses).sum()
 
     def _side(self, discriminator: str) -> int:

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from gantrain.games.base import Batch, Request
 from gantrain.games.standard import Standard
-from gantrain.losses import Objective
+from gantrain.losses import Objective, TargetLoss
 from gantrain.networks import Discriminator, Generator, Noise
 from gantrain.networks.conditional import ManyHeaded
-from gantrain.tricks.base import Context, Plan, Shown, Trick
+from gantrain.tricks.base import Context, Plan, Seen, Shown, Trick
 
 
 class Siblings(Generator):
@@ -45,6 +45,11 @@ class MADGAN(Standard):
     (k + 1)-fold softmax is a verdict real or fake times a softmax over the k generators; so the first is any value
     function, whose logit is the log-odds of real, and the second the discriminator's term `identification`.
 
+    The paper shows D as many samples of each generator as real ones. Here the k share one batch, and so their samples
+    count k times as much as real ones in both parts: where all densities are equal, D(x) is 1/(k + 1) (theorem 1). That
+    holds for value functions that compare each logit with a target. Those of differences judge pairs of a real and a
+    fake sample, and hinge knows no probability: there either kind counts the same.
+
     Args:
         generators: k.
         own: layers with weights that each generator has for itself; the others are shared.
@@ -70,6 +75,7 @@ class MADGAN(Standard):
         if generators < 2 or own < 1 or weight < 0:
             raise ValueError("generators must be 2 or more, own 1 or more, weight 0 or more")
         self.count, self.own, self.weight = generators, own, weight
+        self.fake_weight = generators if isinstance(loss.adversarial, TargetLoss) else 1
         super().__init__(generator, discriminator, noise, loss, tricks)
 
     def seat(self, generator: Callable[..., Generator], discriminator: Callable[..., Discriminator]) -> None:
@@ -89,11 +95,19 @@ class MADGAN(Standard):
         makers = torch.cat([torch.full_like(part, k) for k, part in enumerate(parts)])
         return Shown(shown.samples, {"generator": makers})
 
+    def value(self, seen: Seen) -> Tensor:
+        adversarial = self.loss.adversarial
+        if not isinstance(adversarial, TargetLoss):
+            return super().value(seen)
+        assert seen.real is not None
+        of_real, of_fake = adversarial.parts(seen.real, seen.fake, seen.real_target, seen.fake_target)
+        return of_real + self.fake_weight * of_fake
+
     def contest(self, discriminator: str, made: Shown, batch: Batch) -> Context:
         context = super().contest(discriminator, made, batch)
         features = context.duels[discriminator].fake.features
         named = self.get_submodule(f"{discriminator}.heads.generator")(features).float()
-        term = self.weight * F.cross_entropy(named, made.given["generator"])
+        term = self.fake_weight * self.weight * F.cross_entropy(named, made.given["generator"])
         return replace(context, terms={**context.terms, "identification": term})
 
     def gallery(self, n: int) -> Request:

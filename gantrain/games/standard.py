@@ -109,14 +109,7 @@ class Standard(Game):
         real, fake = judged["real"], judged["fake"]
 
         seen = self.seen(discriminator, Seen(real=real.logits, fake=fake.logits), batch)
-        assert seen.real is not None
-        adversarial = self.loss.adversarial
-        value = (
-            adversarial.discriminator(seen.real, seen.fake, seen.real_target, seen.fake_target)
-            if isinstance(adversarial, TargetLoss)
-            else adversarial.discriminator(seen.real, seen.fake)
-        )
-        terms = {"adversarial": value}
+        terms = {"adversarial": self.value(seen)}
         found = slopes({kind: judged[kind].logits for kind in shared}, shared) if shared else {}
         for name, penalty in due.items():
             if penalty.at in found:
@@ -132,6 +125,14 @@ class Standard(Game):
         if penalty.at is None:
             return penalty(lambda x: self.judge(discriminator, x).logits, real, fake)
         return penalty(lambda x: self.judge(discriminator, self.show(x, batch)).logits, real, fake, self.fold)
+
+    def value(self, seen: Seen) -> Tensor:
+        """What the discriminator minimises of the value function."""
+        assert seen.real is not None
+        adversarial = self.loss.adversarial
+        if isinstance(adversarial, TargetLoss):
+            return adversarial.discriminator(seen.real, seen.fake, seen.real_target, seen.fake_target)
+        return adversarial.discriminator(seen.real, seen.fake)
 
     def reply(self, player: str, made: Shown, batch: Batch) -> Context:
         fake = self.show(made, batch)

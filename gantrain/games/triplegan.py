@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -22,20 +23,23 @@ class TripleGAN(LabelledSet, Conditional):
     """D judges pairs of sample and label. Labelled samples are real; fake are those of G with the label asked for, and,
     as a share `alpha` of the fakes, unlabelled samples with the label that the classifier C gives them (equation 2).
 
-    C minimises the cross-entropy of labelled samples (`supervised`), α·E[p_c·log(1 - D(x, y_c))] for its own labels of
-    unlabelled samples (`adversarial`, as in the reference code with its most likely label), and the cross-entropy of
-    G's samples with the labels that G was asked for (`pseudo`, equation 4), once G makes good ones. D(x, y) is
-    the sigmoid of the logit, whatever the value function. What section 3.3 and the reference code add for very
-    few labels: unlabelled samples with C's labels among D's real pairs, so that D does not learn the few by heart; and
-    the entropy of C's predictions (`confidence`) and the cross-entropy of their mean with equal shares (`balance`) on
-    unlabelled samples.
+    C minimises the cross-entropy of labelled samples (`supervised`), α times what its own labels of unlabelled samples
+    cost (`adversarial`), and the cross-entropy of G's samples with the labels that G was asked for (`pseudo`, equation
+    4), once G makes good ones. A label costs p_c·log(1 - D(x, y_c)) in the paper's game (equation 2) and
+    -p_c·log D(x, y_c) in the reference code, y_c the most likely label and p_c its probability. They pull apart: the
+    first rewards every such label, most where D believes it; the second fines every one, most where D does not. D(x, y)
+    is the sigmoid of the logit, whatever the value function. What section 3.3 and the reference code add for
+    very few labels: unlabelled samples with C's labels among D's real pairs, so that D does not learn the few by heart;
+    and the entropy of C's predictions (`confidence`) and the cross-entropy of their mean with equal shares (`balance`)
+    on unlabelled samples.
 
     Args:
         labels_per_class: how many samples of each class keep their labels.
         classifier: makes a network whose trunk C takes; a discriminator by default.
         alpha: ½ in the paper.
+        classifier_loss: `minimax` as in the paper, or `nonsaturating` as in the reference code.
         pseudo_weight, pseudo_start: of `pseudo`, and the step from which on it counts.
-        pseudo_real: share of D's real pairs whose labels are C's.
+        pseudo_real: share of D's real pairs whose labels are C's; no sample's pair is both real and fake in one turn.
         confidence, balance: weights of the two terms.
 
     Raises:
@@ -56,6 +60,7 @@ class TripleGAN(LabelledSet, Conditional):
         labels_per_class: int = 10,
         conditioning: Conditioning = "concat",
         alpha: float = 0.5,
+        classifier_loss: Literal["minimax", "nonsaturating"] = "minimax",
         pseudo_weight: float = 0.1,
         pseudo_start: int = 1000,
         pseudo_real: float = 0.0,
@@ -65,11 +70,16 @@ class TripleGAN(LabelledSet, Conditional):
     ) -> None:
         if labels_per_class < 1 or not 0 <= alpha < 1 or not 0 <= pseudo_real < 1:
             raise ValueError("labels_per_class must be positive, alpha and pseudo_real in [0, 1)")
+        if alpha + pseudo_real > 1:
+            raise ValueError(
+                f"alpha + pseudo_real is {alpha + pseudo_real:g}, and so D would see some pairs of sample and label as "
+                "real and as fake in one turn: set model.alpha and model.pseudo_real to no more than 1 together"
+            )
         if min(pseudo_weight, confidence, balance) < 0:
             raise ValueError("pseudo_weight, confidence and balance must be 0 or more")
         self.labels_per_class, self.alpha, self.make_classifier = labels_per_class, alpha, classifier or discriminator
         self.pseudo_weight, self.pseudo_start, self.pseudo_real = pseudo_weight, pseudo_start, pseudo_real
-        self.confidence, self.balance = confidence, balance
+        self.classifier_loss, self.confidence, self.balance = classifier_loss, confidence, balance
         super().__init__(generator, discriminator, noise, loss, classes, shape, conditioning, tricks=tricks)
 
     def seat(self, generator: Callable[..., Generator], discriminator: Callable[..., Discriminator]) -> None:
@@ -109,11 +119,12 @@ class TripleGAN(LabelledSet, Conditional):
         best = chances.max(1)
         with torch.no_grad():
             pair = self.show(Shown(batch.data["real"], {"label": best.indices}), batch)
-            rejected = F.logsigmoid(-self.judge("discriminator", pair).logits.float())
+            logits = self.judge("discriminator", pair).logits.float()
+            cost = -F.softplus(logits) if self.classifier_loss == "minimax" else F.softplus(-logits)
             made = self.generate(batch.latent)
         terms = {
             "supervised": F.cross_entropy(supervised, labelled.given["label"]),
-            "adversarial": self.alpha * (best.values * rejected).mean(),
+            "adversarial": self.alpha * (best.values * cost).mean(),
         }
         if self.pseudo_weight:
             counts = (batch.step >= self.pseudo_start).float()
@@ -130,4 +141,4 @@ class TripleGAN(LabelledSet, Conditional):
         return (*super().seats(), "classifier")
 
     def classify(self, x: Tensor) -> Tensor:
-        return self.classifier(x)
+        return self.finished("classifier")(x)

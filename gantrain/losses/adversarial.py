@@ -52,6 +52,18 @@ class TargetLoss(AdversarialLoss):
         """The loss of each logit against its target."""
         raise NotImplementedError
 
+    def parts(
+        self,
+        real: Tensor,
+        fake: Tensor,
+        real_target: float | Tensor | None = None,
+        fake_target: float | Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """The two scalars whose sum the discriminator minimises: what real samples cost it, and what fakes do."""
+        real_target = self.real_label if real_target is None else real_target
+        fake_target = self.fake_label if fake_target is None else fake_target
+        return self.against(real.float(), real_target).mean(), self.against(fake.float(), fake_target).mean()
+
     def discriminator(
         self,
         real: Tensor,
@@ -59,9 +71,8 @@ class TargetLoss(AdversarialLoss):
         real_target: float | Tensor | None = None,
         fake_target: float | Tensor | None = None,
     ) -> Tensor:
-        real_target = self.real_label if real_target is None else real_target
-        fake_target = self.fake_label if fake_target is None else fake_target
-        return self.against(real.float(), real_target).mean() + self.against(fake.float(), fake_target).mean()
+        of_real, of_fake = self.parts(real, fake, real_target, fake_target)
+        return of_real + of_fake
 
 
 class NonSaturating(TargetLoss):

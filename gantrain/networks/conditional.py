@@ -14,17 +14,61 @@ from torch.nn.utils import parametrize
 from gantrain.networks.layers import spectrally_normalise
 from gantrain.networks.network import Discriminator, Generator
 
-Conditioning = Literal["concat", "embedding", "projection"]
+Conditioning = Literal["concat", "embedding", "projection", "every_layer"]
 
 EMBEDDED = 32
 """Numbers in a generator's label embedding."""
 
 
-class ConditionalNorm(nn.Module):
-    """Batch norm whose gain and bias belong to the label (Dumoulin et al. 2017; Miyato & Koyama 2018).
+class Told(nn.Module):
+    """A layer that depends on labels (N,); `label` is set by the network around it before every pass."""
 
-    `label` is set by the network around it before every pass.
-    """
+    label: Tensor | None = None
+
+    def by_label(self, table: nn.Embedding, x: Tensor) -> Tensor:
+        """The table's rows of this pass's labels, in the shape (N, F, 1, …) that meets features or maps x."""
+        assert self.label is not None, "the label is set first"
+        return table(self.label).view(len(x), -1, *[1] * (x.dim() - 2))
+
+
+def tell(network: nn.Module, label: Tensor) -> None:
+    """Sets the labels of the pass that comes next."""
+    for module in network.modules():
+        if isinstance(module, Told):
+            module.label = label
+
+
+class ConditionalLayer(Told):
+    """A linear layer or convolution with the one-hot label beside its input; its weights are a bias for each label."""
+
+    def __init__(self, layer: nn.Module, classes: int) -> None:
+        super().__init__()
+        self.layer, self.of_label = layer, weights_of_label(layer, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.layer(x)
+        return x + self.by_label(self.of_label, x).to(x.dtype)
+
+
+def weights_of_label(layer: nn.Module, classes: int) -> nn.Embedding:
+    """The weights that a linear layer or convolution gets for a one-hot label beside its input, as large as its own."""
+    outputs = layer.out_features if isinstance(layer, nn.Linear) else layer.out_channels
+    assert isinstance(outputs, int)
+    assert isinstance(layer.weight, Tensor)
+    table = nn.Embedding(classes, outputs)
+    nn.init.normal_(table.weight, std=layer.weight.detach().std(correction=0).item())
+    return table
+
+
+def tell_every_layer(network: nn.Module, classes: int) -> None:
+    """Puts the label beside the input of every layer with weights inside the network (Li et al. 2017)."""
+    kinds = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
+    for name, layer in [(name, m) for name, m in network.named_modules() if isinstance(m, kinds)]:
+        network.set_submodule(name, ConditionalLayer(layer, classes))
+
+
+class ConditionalNorm(Told):
+    """Batch norm whose gain and bias belong to the label (Dumoulin et al. 2017; Miyato & Koyama 2018)."""
 
     def __init__(self, norm: nn.modules.batchnorm._BatchNorm, classes: int) -> None:
         super().__init__()
@@ -33,12 +77,10 @@ class ConditionalNorm(nn.Module):
         self.gain, self.bias = nn.Embedding(classes, features), nn.Embedding(classes, features)
         nn.init.ones_(self.gain.weight)
         nn.init.zeros_(self.bias.weight)
-        self.label: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        assert self.label is not None, "the label is set first"
-        shape = (len(x), -1, *[1] * (x.dim() - 2))
-        return self.gain(self.label).view(shape) * self.norm(x) + self.bias(self.label).view(shape)
+        x = self.norm(x)
+        return self.by_label(self.gain, x) * x + self.by_label(self.bias, x)
 
 
 class ConditionalGenerator(Generator):
@@ -47,7 +89,8 @@ class ConditionalGenerator(Generator):
     Args:
         network: makes the generator within, given `noise_dim`.
         conditioning: `concat` puts a one-hot label beside the noise (Mirza & Osindero 2014), `embedding` a learnt one,
-            `projection` makes every batch norm conditional (Miyato & Koyama 2018).
+            `projection` makes every batch norm conditional (Miyato & Koyama 2018), `every_layer` puts the one-hot label
+            beside the input of each layer with weights (Li et al. 2017).
 
     Raises:
         ValueError: `projection` where there is no batch norm.
@@ -58,7 +101,7 @@ class ConditionalGenerator(Generator):
     ) -> None:
         super().__init__()
         self.classes, self.conditioning = classes, conditioning
-        extra = {"concat": classes, "embedding": EMBEDDED, "projection": 0}[conditioning]
+        extra = {"concat": classes, "embedding": EMBEDDED}.get(conditioning, 0)
         self.network = network(noise_dim=noise_dim + extra)
         if conditioning == "embedding":
             self.embedding = nn.Embedding(classes, EMBEDDED)
@@ -71,16 +114,15 @@ class ConditionalGenerator(Generator):
                 )
             for name, norm in norms:
                 self.network.set_submodule(name, ConditionalNorm(norm, classes))
+        if conditioning == "every_layer":
+            tell_every_layer(self.network, classes)
 
     def forward(self, noise: Tensor, label: Tensor) -> Tensor:
         if self.conditioning == "concat":
             noise = torch.cat([noise, F.one_hot(label, self.classes).to(noise.dtype)], 1)
         elif self.conditioning == "embedding":
             noise = torch.cat([noise, self.embedding(label)], 1)
-        else:
-            for module in self.network.modules():
-                if isinstance(module, ConditionalNorm):
-                    module.label = label
+        tell(self.network, label)
         return self.network(noise)
 
 
@@ -92,7 +134,8 @@ class ConditionalDiscriminator(Discriminator):
         shape: of what it is shown, [C, H, W] or [D].
         conditioning: `concat` puts the one-hot label beside the sample (Mirza & Osindero 2014), `embedding` learnt
             numbers; `projection` adds <embedding of the label, features> to the logit (Miyato & Koyama 2018, equation
-            4). Convolutions get one constant map per class, or one learnt map.
+            4); `every_layer` puts the one-hot label beside the input of each layer with weights, the last one included
+            (Li et al. 2017). Convolutions get one constant map per class, or one learnt map.
     """
 
     def __init__(
@@ -106,7 +149,7 @@ class ConditionalDiscriminator(Discriminator):
             shape = [math.prod(shape)]
         area = math.prod(shape[1:])
         wide = EMBEDDED if len(shape) == 1 else 1
-        extra = {"concat": classes, "embedding": wide, "projection": 0}[conditioning]
+        extra = {"concat": classes, "embedding": wide}.get(conditioning, 0)
         if extra:
             inner = network(shape=[shape[0] + extra, *shape[1:]])
         normalised = any(parametrize.is_parametrized(module) for module in inner.modules())
@@ -116,6 +159,9 @@ class ConditionalDiscriminator(Discriminator):
         if conditioning == "projection":
             self.embedding = nn.Embedding(classes, self.feature_count)
             nn.init.normal_(self.embedding.weight, std=self.feature_count**-0.5)
+        if conditioning == "every_layer":
+            tell_every_layer(self.trunk, classes)
+            self.of_label = weights_of_label(self.head, classes)
         if normalised:
             spectrally_normalise(self)
 
@@ -128,9 +174,12 @@ class ConditionalDiscriminator(Discriminator):
             x = torch.cat([x, one_hot.view(*one_hot.shape, *[1] * (x.dim() - 2)).expand(-1, -1, *x.shape[2:])], 1)
         elif self.conditioning == "embedding":
             x = torch.cat([x, self.embedding(label).to(x.dtype).view(len(x), -1, *x.shape[2:])], 1)
+        tell(self.trunk, label)
         logits, features = super().judge(x)
         if self.conditioning == "projection":
             logits = logits + (self.embedding(label) * features).sum(1)
+        if self.conditioning == "every_layer":
+            logits = logits + self.of_label(label).squeeze(1)
         return logits, features
 
 

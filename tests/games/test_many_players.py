@@ -104,7 +104,8 @@ def test_siblings_share_all_but_their_last_layer() -> None:
 
 
 def test_madgan_is_the_cross_entropy_of_k_plus_1_outcomes() -> None:
-    """Ghosh et al. 2018, section 3.1, with the softmax put together from its two parts."""
+    """Ghosh et al. 2018, section 3.1, with the softmax put together from its two parts; as many samples of each of the
+    four generators as real ones."""
     game = build_game(config(*POINTS, "model=madgan"))
     assert isinstance(game, MADGAN)
     batch = batch_of(game)
@@ -120,7 +121,7 @@ def test_madgan_is_the_cross_entropy_of_k_plus_1_outcomes() -> None:
 
     real = F.cross_entropy(outcomes(batch.data["real"]), torch.full((16,), 4))
     fake = F.cross_entropy(outcomes(made.samples), made.given["generator"])
-    torch.testing.assert_close(terms["adversarial"] + terms["identification"], real + fake)
+    torch.testing.assert_close(terms["adversarial"] + terms["identification"], real + 4 * fake)
     generator = F.cross_entropy(outcomes(made.samples), torch.full((16,), 4))
     torch.testing.assert_close(game.terms("generator", batch)["adversarial"], generator)
 
