@@ -35,11 +35,13 @@ class Batch:
 
 @dataclass(frozen=True)
 class Turn:
-    """One entry of a round: who moves, how often, and whether a batch of real data is drawn for it."""
+    """One entry of a round: who moves, how often, whether a batch of real data is drawn for it, and how many times the
+    run's batch size it plays."""
 
     player: str
     times: int = 1
     real: bool = True
+    batches: int = 1
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Game(Growing):
     `generators` and `discriminators` are names of players that are sub-modules. `told` names what a discriminator is
     told about samples; `labelled` says that samples have labels or codes of their own, so that they cannot be put
     together. `observed` holds the discriminator's logits "real" and "fake" of the turn just played, for whoever
-    watches. `averages` holds a slow copy of each generator where a trick asks for it.
+    watches. `averages` holds a slow copy of each player for which a trick asks for one.
     """
 
     turns: tuple[Turn, ...]
@@ -79,7 +81,7 @@ class Game(Growing):
     def __init__(self, loss: Objective) -> None:
         super().__init__()
         self.loss = loss
-        self.averaged = False
+        self.averaged: set[str] = set()
         self.averages = nn.ModuleDict()
         self.tricks = nn.ModuleDict()
         self.observed: dict[str, Tensor] = {}
@@ -199,9 +201,9 @@ class Game(Growing):
                     "model.discriminator.norm=layer if it has batch norm, leave minibatch tricks out, or take another "
                     "loss"
                 )
-        if self.averaged:
-            self.averages.update({name: copy.deepcopy(self.get_submodule(name)) for name in self.generators})
-            self.averages.requires_grad_(False)
+        slow = [name for name in self.seats() if name in self.averaged]
+        self.averages.update({name: copy.deepcopy(self.get_submodule(name)) for name in slow})
+        self.averages.requires_grad_(False)
 
     def seats(self) -> tuple[str, ...]:
         """The names of all players."""

@@ -1,4 +1,4 @@
-"""An averaged generator."""
+"""Averaged networks."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ if TYPE_CHECKING:
 
 
 class EMA(Trick):
-    """Samples and evaluations use an exponential moving average of each generator (Karras et al. 2017).
+    """Samples and evaluations use an exponential moving average of a player, of each generator unless others are named
+    (Karras et al. 2017).
 
     Args:
         half_life: in images seen (Karras et al. 2019).
         ramp_up: the half-life is at most this share of the images seen so far, so that the average soon forgets the
             start (Karras et al. 2020); null for none.
+        players: whose averages, by name or by what names begin with. That of a player which classifies gives the
+            classes in evaluations, as Salimans et al. 2016 have it.
 
     Floating-point buffers such as running means are averaged too; other buffers are copied.
 
@@ -30,21 +33,24 @@ class EMA(Trick):
 
     images: Tensor
 
-    def __init__(self, half_life: float = 50_000, ramp_up: float | None = 0.05) -> None:
+    def __init__(
+        self, half_life: float = 50_000, ramp_up: float | None = 0.05, players: list[str] | None = None
+    ) -> None:
         super().__init__()
         if half_life <= 0 or (ramp_up is not None and ramp_up <= 0):
             raise ValueError(f"half_life and ramp_up must be positive, got {half_life} and {ramp_up}")
-        self.half_life, self.ramp_up = half_life, ramp_up
+        self.half_life, self.ramp_up, self.players = half_life, ramp_up, players or ["generator"]
         self.register_buffer("images", torch.zeros((), dtype=torch.int64))
 
     def setup(self, game: Game) -> None:
-        game.averaged = True
+        game.averaged.update(name for name in game.seats() if self.concerns(name))
 
     @torch.no_grad()
     def after_update(self, player: str, game: Game, samples: int) -> None:
         if player not in game.averages:
             return
-        self.images += samples
+        if player == next(iter(game.averages)):
+            self.images += samples
         images = self.images.float()
         half_life = torch.full_like(images, self.half_life)
         if self.ramp_up is not None:
