@@ -74,4 +74,6 @@ class AuxiliaryClassifier(Conditional):
         return F.cross_entropy(head(judged.features).float(), judged.shown.given["label"])
 
     def classify(self, x: Tensor) -> Tensor:
-        return self.get_submodule("discriminator.heads.label")(self.discriminator.features(x))
+        judge = self.finished("discriminator")
+        assert isinstance(judge, ManyHeaded)
+        return judge.heads["label"](judge.features(x))

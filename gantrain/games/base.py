@@ -35,11 +35,13 @@ class Batch:
 
 @dataclass(frozen=True)
 class Turn:
-    """One entry of a round: who moves, how often, and whether a batch of real data is drawn for it."""
+    """One entry of a round: who moves, how often, whether a batch of real data is drawn for it, and how many times the
+    run's batch size it plays."""
 
     player: str
     times: int = 1
     real: bool = True
+    batches: int = 1
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Literal
 
 from torch import Tensor, nn
 
@@ -27,6 +28,17 @@ class Coder(Generator):
         return self.decoder(noise)
 
 
+class Encoder(Classifier):
+    """Samples (N, *shape) to codes (N, nz) in the range of the noise: else D could tell codes from noise by it."""
+
+    def __init__(self, network: Callable[[], Discriminator], noise: Noise) -> None:
+        super().__init__(network, noise.dim)
+        self.noise = noise
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.noise.bound(super().forward(x))
+
+
 class BiGAN(Standard):
     """D judges pairs: (x, E(x)) are real, (G(z), z) fake. Generator and encoder together want both taken for the other.
 
@@ -35,10 +47,11 @@ class BiGAN(Standard):
 
     Args:
         encoder: makes a network whose trunk the encoder takes; the discriminator's by default.
-        width: of the layer in D where sample and code meet.
+        width, norm: of the layer in D where sample and code meet.
+        code_hidden: widths of layers that the code passes before; None for one of that width.
 
     Raises:
-        ValueError: a trick would leave the encoder out.
+        ValueError: a trick would leave the encoder out; samples meet where the loss forbids it.
     """
 
     told = ("code",)
@@ -53,15 +66,22 @@ class BiGAN(Standard):
         loss: Objective,
         encoder: Callable[..., Discriminator] | None = None,
         width: int = 256,
+        code_hidden: list[int] | None = None,
+        norm: Literal["batch", "layer", "none"] = "none",
         tricks: Mapping[str, Trick] | None = None,
     ) -> None:
-        self.make_encoder, self.width = encoder or discriminator, width
+        if norm == "batch" and loss.per_sample:
+            raise ValueError(
+                "samples meet in batch norm, but this loss takes a gradient per sample: set model.norm=layer"
+            )
+        self.make_encoder, self.width, self.norm = encoder or discriminator, width, norm
+        self.code_hidden = [width] if code_hidden is None else code_hidden
         super().__init__(generator, discriminator, noise, loss, tricks)
 
     def seat(self, generator: Callable[..., Generator], discriminator: Callable[..., Discriminator]) -> None:
         dim = self.noise.dim
-        self.generator = Coder(generator(noise_dim=dim), Classifier(self.make_encoder, dim))
-        self.discriminator = PairDiscriminator(discriminator, dim, self.width)
+        self.generator = Coder(generator(noise_dim=dim), Encoder(self.make_encoder, self.noise))
+        self.discriminator = PairDiscriminator(discriminator, dim, self.width, self.code_hidden, self.norm)
 
     def install(self, tricks: Mapping[str, Trick]) -> None:
         super().install(tricks)

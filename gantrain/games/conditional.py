@@ -24,6 +24,7 @@ class Conditional(Standard):
         classes: how many labels the dataset has.
         shape: of what the discriminator is shown.
         conditioning: how networks learn the label: `concat`, `embedding`, `projection`, `every_layer`.
+        last_norm: of `projection`: G's last norm is conditional too; plain in the reference code of Miyato & Koyama.
         mismatched: so many of the fakes that D sees, as a share of the batch, are real samples with a wrong label,
             which it learns to reject (Reed et al. 2016, GAN-CLS).
 
@@ -43,11 +44,12 @@ class Conditional(Standard):
         classes: int | None,
         shape: list[int],
         conditioning: Conditioning = "projection",
+        last_norm: bool = True,
         mismatched: float = 0.0,
         tricks: Mapping[str, Trick] | None = None,
     ) -> None:
         self.classes, self.shape = needs_labels(classes), shape
-        self.conditioning, self.mismatched = conditioning, mismatched
+        self.conditioning, self.last_norm, self.mismatched = conditioning, last_norm, mismatched
         if not 0 <= mismatched < 1:
             raise ValueError(f"mismatched must lie in [0, 1), got {mismatched}")
         super().__init__(generator, discriminator, noise, loss, tricks)
@@ -55,7 +57,9 @@ class Conditional(Standard):
     def seat(self, generator: Callable[..., Generator], discriminator: Callable[..., Discriminator]) -> None:
         classes, conditioning = self.classes, self.conditioning
         super().seat(
-            partial(ConditionalGenerator, generator, classes=classes, conditioning=conditioning),
+            partial(
+                ConditionalGenerator, generator, classes=classes, conditioning=conditioning, last_norm=self.last_norm
+            ),
             partial(ConditionalDiscriminator, discriminator, self.shape, classes, conditioning),
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +15,7 @@ from gantrain.games.standard import Standard
 from gantrain.losses import Objective
 from gantrain.networks import Discriminator, Generator, Noise
 from gantrain.networks.conditional import ManyHeaded
+from gantrain.networks.layers import norm1d
 from gantrain.tricks.base import Context, Judged, Shown, Trick
 
 
@@ -27,11 +29,12 @@ class InfoGAN(Standard):
     Args:
         categorical: the number of values of each categorical code.
         continuous: how many codes are uniform on [-1, 1].
-        weight, continuous_weight: λ for either kind; 1 and 0.1 in the reference code for MNIST.
-        width: of Q's hidden layer.
+        weight, continuous_weight: λ for either kind; the reference code for MNIST has 1 for both, the paper's text less
+            for continuous ones.
+        width, norm, slope: of Q's hidden layer, the norm and the slope of its leaky ReLU below zero.
 
     Raises:
-        ValueError: there is no code.
+        ValueError: there is no code; samples meet in Q where the loss forbids it.
     """
 
     labelled = True
@@ -48,11 +51,18 @@ class InfoGAN(Standard):
         weight: float = 1.0,
         continuous_weight: float = 0.1,
         width: int = 128,
+        norm: Literal["batch", "layer", "none"] = "none",
+        slope: float = 0.2,
         tricks: Mapping[str, Trick] | None = None,
     ) -> None:
         if continuous < 0 or any(k < 2 for k in categorical) or not (categorical or continuous):
             raise ValueError("set codes: categorical ones of 2 or more values, continuous ones, or both")
-        self.categorical, self.continuous, self.width = categorical, continuous, width
+        if norm == "batch" and loss.per_sample:
+            raise ValueError(
+                "samples meet in Q's batch norm, but this loss takes a gradient per sample: set model.norm=layer"
+            )
+        self.categorical, self.continuous = categorical, continuous
+        self.width, self.norm, self.slope = width, norm, slope
         self.weight, self.continuous_weight = weight, continuous_weight
         self.classifies = bool(categorical)
         super().__init__(generator, discriminator, noise, loss, tricks)
@@ -61,8 +71,9 @@ class InfoGAN(Standard):
         codes = sum(self.categorical) + self.continuous
 
         def reader(features: int) -> nn.Module:
-            hidden = [nn.Linear(features, self.width), nn.LeakyReLU(0.2)]
-            return nn.Sequential(*hidden, nn.Linear(self.width, codes))
+            hidden = [nn.Linear(features, self.width), norm1d(self.norm, self.width), nn.LeakyReLU(self.slope)]
+            layers = [layer for layer in hidden if not isinstance(layer, nn.Identity)]
+            return nn.Sequential(*layers, nn.Linear(self.width, codes))
 
         self.generator = generator(noise_dim=self.noise.dim + codes)
         self.discriminator = ManyHeaded(discriminator, {"code": reader})
@@ -93,15 +104,16 @@ class InfoGAN(Standard):
         (name,) = self.discriminators
         return replace(context, terms={**context.terms, **self.information(name, context.duels[name].fake, made)})
 
-    def read(self, discriminator: str, features: Tensor) -> tuple[list[Tensor], Tensor]:
+    def read(self, judge: nn.Module, features: Tensor) -> tuple[list[Tensor], Tensor]:
         """Logits (N, K) of each categorical code, and means (N, continuous)."""
-        found = self.get_submodule(f"{discriminator}.heads.code")(features).float()
+        assert isinstance(judge, ManyHeaded)
+        found = judge.heads["code"](features).float()
         *categories, means = found.split([*self.categorical, self.continuous], 1)
         return categories, means
 
     def information(self, discriminator: str, fake: Judged, made: Shown) -> dict[str, Tensor]:
         """-λ·L_I: the mean of -log Q(c | x), without the Gaussian's constant."""
-        categories, means = self.read(discriminator, fake.features)
+        categories, means = self.read(self.get_submodule(discriminator), fake.features)
         terms = {}
         if self.categorical:
             named = [F.cross_entropy(logits, made.given[f"code_{k}"]) for k, logits in enumerate(categories)]
@@ -113,7 +125,9 @@ class InfoGAN(Standard):
 
     def classify(self, x: Tensor) -> Tensor:
         """The logits of the first categorical code, which no label taught."""
-        return self.read("discriminator", self.discriminator.features(x))[0][0]
+        judge = self.finished("discriminator")
+        assert isinstance(judge, Discriminator)
+        return self.read(judge, judge.features(x))[0][0]
 
     def request(self, n: int, asked: Mapping[str, str]) -> Request:
         """`code=k` sweeps code k along each row, `code=all` each code in a row of its own; categorical codes first."""

@@ -44,7 +44,7 @@ class SemiSupervised(LabelledSet, Standard):
     Args:
         classes: how many the dataset has.
         labels_per_class: how many samples of each keep their labels.
-        weight: of `supervised`.
+        weight, unsupervised_weight: of `supervised` and of the value function; 1 and ½ in the reference code.
 
     Raises:
         ValueError: the dataset has no labels, or settings out of range.
@@ -62,11 +62,13 @@ class SemiSupervised(LabelledSet, Standard):
         classes: int | None,
         labels_per_class: int = 10,
         weight: float = 1.0,
+        unsupervised_weight: float = 1.0,
         tricks: Mapping[str, Trick] | None = None,
     ) -> None:
-        if labels_per_class < 1 or weight < 0:
-            raise ValueError("labels_per_class must be positive, weight 0 or more")
-        self.classes, self.labels_per_class, self.weight = needs_labels(classes), labels_per_class, weight
+        if labels_per_class < 1 or weight < 0 or unsupervised_weight < 0:
+            raise ValueError("labels_per_class must be positive, weight and unsupervised_weight 0 or more")
+        self.classes, self.labels_per_class = needs_labels(classes), labels_per_class
+        self.weight, self.unsupervised_weight = weight, unsupervised_weight
         super().__init__(generator, discriminator, noise, loss, tricks)
 
     def seat(self, generator: Callable[..., Generator], discriminator: Callable[..., Discriminator]) -> None:
@@ -81,11 +83,15 @@ class SemiSupervised(LabelledSet, Standard):
         shown = self.show(labelled, batch)
         named = self.naming(self.judge(discriminator, shown).features)
         supervised = F.cross_entropy(named, labelled.given["label"])
-        return replace(context, terms={**context.terms, "supervised": self.weight * supervised})
+        unsupervised = self.unsupervised_weight * context.terms["adversarial"]
+        terms = {**context.terms, "adversarial": unsupervised, "supervised": self.weight * supervised}
+        return replace(context, terms=terms)
 
     def naming(self, features: Tensor) -> Tensor:
         """Class logits (N, K)."""
         return self.get_submodule("discriminator.head")(features).float()
 
     def classify(self, x: Tensor) -> Tensor:
-        return self.naming(self.discriminator.features(x))
+        judge = self.finished("discriminator")
+        assert isinstance(judge, Discriminator)
+        return judge.head(judge.features(x)).float()

@@ -51,7 +51,7 @@ class Standard(Game):
         self.generator_needs_real = self.loss.adversarial.needs_real or any(t.needs_real for t in self.each_trick())
         self.turns = (
             *(Turn(name, self.loss.n_critic) for name in self.discriminators),
-            Turn("generator", self.loss.n_generator, real=self.generator_needs_real),
+            Turn("generator", self.loss.n_generator, self.generator_needs_real, self.loss.generator_batches),
         )
 
     def latents(self, n: int) -> dict[str, Tensor]:

@@ -18,6 +18,7 @@ class Objective:
         per_sample: gradients are taken per sample, so that the discriminator has no batch norm.
         n_critic: discriminator turns per round.
         n_generator: generator turns per round.
+        generator_batches: a generator's turn plays so many times the batch size; 2 in Miyato et al. 2018.
         tricks: what the loss itself brings along, such as weight clipping.
 
     Raises:
@@ -31,14 +32,17 @@ class Objective:
         per_sample: bool = False,
         n_critic: int = 1,
         n_generator: int = 1,
+        generator_batches: int = 1,
         tricks: Mapping[str, Any] | None = None,
     ) -> None:
         if n_critic < 1 or n_generator < 1:
             raise ValueError(f"each player needs a turn, got n_critic={n_critic} and n_generator={n_generator}")
+        if generator_batches < 1:
+            raise ValueError(f"a generator's turn needs samples, got generator_batches={generator_batches}")
         if penalties and not per_sample:
             raise ValueError("penalties take a gradient per sample: set loss.per_sample=true")
         self.adversarial = adversarial
         self.penalties = dict(penalties or {})
         self.per_sample = per_sample
-        self.n_critic, self.n_generator = n_critic, n_generator
+        self.n_critic, self.n_generator, self.generator_batches = n_critic, n_generator, generator_batches
         self.tricks = dict(tricks or {})

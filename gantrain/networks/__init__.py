@@ -1,6 +1,7 @@
 """What learns: generators, discriminators and the layers they share."""
 
 from gantrain.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from gantrain.networks.infogan import InfoGANDiscriminator, InfoGANGenerator
 from gantrain.networks.mlp import MLPDiscriminator, MLPGenerator
 from gantrain.networks.network import Discriminator, Generator
 from gantrain.networks.noise import Noise
@@ -12,6 +13,8 @@ __all__ = [
     "DCGANGenerator",
     "Discriminator",
     "Generator",
+    "InfoGANDiscriminator",
+    "InfoGANGenerator",
     "MLPDiscriminator",
     "MLPGenerator",
     "Noise",

@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from gantrain.networks.layers import spectrally_normalise
+from gantrain.networks.layers import Norm, spectrally_normalise
+from gantrain.networks.mlp import stack
 from gantrain.networks.network import Discriminator, Generator
 
 Conditioning = Literal["concat", "embedding", "projection", "every_layer"]
@@ -91,13 +92,19 @@ class ConditionalGenerator(Generator):
         conditioning: `concat` puts a one-hot label beside the noise (Mirza & Osindero 2014), `embedding` a learnt one,
             `projection` makes every batch norm conditional (Miyato & Koyama 2018), `every_layer` puts the one-hot label
             beside the input of each layer with weights (Li et al. 2017).
+        last_norm: the last batch norm too; with `projection` alone.
 
     Raises:
-        ValueError: `projection` where there is no batch norm.
+        ValueError: `projection` where there is no batch norm to make conditional.
     """
 
     def __init__(
-        self, network: Callable[..., Generator], noise_dim: int, classes: int, conditioning: Conditioning
+        self,
+        network: Callable[..., Generator],
+        noise_dim: int,
+        classes: int,
+        conditioning: Conditioning,
+        last_norm: bool = True,
     ) -> None:
         super().__init__()
         self.classes, self.conditioning = classes, conditioning
@@ -107,6 +114,8 @@ class ConditionalGenerator(Generator):
             self.embedding = nn.Embedding(classes, EMBEDDED)
         if conditioning == "projection":
             norms = [(n, m) for n, m in self.network.named_modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+            if not last_norm:
+                norms = norms[:-1]
             if not norms:
                 raise ValueError(
                     "conditioning=projection works on the generator through batch norm, which it has not: set "
@@ -207,17 +216,22 @@ class PairDiscriminator(Discriminator):
     Args:
         network: makes the discriminator of samples within.
         code_dim: nz.
-        width: of the layer where they meet.
+        width, norm: of the layer where they meet.
+        code_hidden: widths of layers that the code passes before.
     """
 
-    def __init__(self, network: Callable[[], Discriminator], code_dim: int, width: int = 256) -> None:
+    def __init__(
+        self, network: Callable[[], Discriminator], code_dim: int, width: int, code_hidden: list[int], norm: Norm
+    ) -> None:
         super().__init__()
         inner = network()
         normalised = any(parametrize.is_parametrized(module) for module in inner.modules())
         self.trunk, self.head = inner.trunk, inner.head
         features = self.feature_count
-        self.code = nn.Sequential(nn.Linear(code_dim, width), nn.LeakyReLU(0.2))
-        self.meeting = nn.Sequential(nn.Linear(features + width, width), nn.LeakyReLU(0.2))
+        blocks, code_dim = stack(code_dim, code_hidden, "leaky_relu", "none", 0.0)
+        self.code = nn.Sequential(*blocks)
+        (meeting,), width = stack(features + code_dim, [width], "leaky_relu", norm, 0.0)
+        self.meeting = meeting
         self.head = nn.Linear(width, 1)
         if normalised:
             spectrally_normalise(self)

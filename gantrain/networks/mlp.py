@@ -11,11 +11,14 @@ from gantrain.networks.layers import Activation, Norm, activation, norm1d
 from gantrain.networks.network import Discriminator, Generator
 
 
-def stack(width: int, hidden: list[int], act: Activation, norm: Norm, dropout: float) -> tuple[list[nn.Module], int]:
+def stack(
+    width: int, hidden: list[int], act: Activation, norm: Norm, dropout: float, norm_first: bool = True
+) -> tuple[list[nn.Module], int]:
     """One block of linear, norm, activation and dropout per hidden width; and the width at their end."""
     blocks: list[nn.Module] = []
     for wider in hidden:
-        parts = [nn.Linear(width, wider), norm1d(norm, wider), activation(act), nn.Dropout(dropout)]
+        here: Norm = norm if blocks or norm_first else "none"
+        parts = [nn.Linear(width, wider), norm1d(here, wider), activation(act), nn.Dropout(dropout)]
         idle = (nn.Identity,) if dropout else (nn.Identity, nn.Dropout)
         blocks.append(nn.Sequential(*(p for p in parts if not isinstance(p, idle))))
         width = wider
@@ -75,7 +78,10 @@ class MLPGenerator(Generator):
 class MLPDiscriminator(Discriminator):
     """Samples (N, *shape) to logits (N,).
 
-    Args: as for `MLPGenerator`.
+    Args:
+        norm_first: the first hidden layer has the norm too, unlike in most convolutional discriminators.
+
+    The others as for `MLPGenerator`.
     """
 
     def __init__(
@@ -86,9 +92,10 @@ class MLPDiscriminator(Discriminator):
         norm: Norm = "none",
         dropout: float = 0.0,
         init_std: float | None = None,
+        norm_first: bool = True,
     ) -> None:
         super().__init__()
-        blocks, width = stack(math.prod(shape), hidden, activation, norm, dropout)
+        blocks, width = stack(math.prod(shape), hidden, activation, norm, dropout, norm_first)
         self.trunk = nn.Sequential(nn.Flatten(), *blocks)
         self.head = nn.Linear(width, 1)
         _initialise(self, init_std)

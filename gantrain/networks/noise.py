@@ -41,6 +41,13 @@ class Noise(Automatic):
             return 32 if len(shape) == 3 else shape[0]
         return super().auto(key, shape, per_sample)
 
+    def bound(self, x: Tensor) -> Tensor:
+        """Any numbers (n, dim) put into the range in which noise lies; as they are where it has no bounds."""
+        if self.kind == "normal":
+            return x
+        low, high = (-1.0, 1.0) if self.kind == "uniform" else (-self.range, self.range + self.jitter)
+        return low + (high - low) * x.float().sigmoid()
+
     def draw(self, n: int, device: torch.device) -> Tensor:
         """Noise (n, dim) float32 on the device."""
         if self.kind == "normal":

@@ -95,12 +95,20 @@ class ResNetDiscriminator(Discriminator):
         width: channels up to 32x32; half as many for each doubling beyond.
         norm: in the blocks.
         spectral_norm: of every layer.
+        head_bias: the logit has a bias; not in the reference code of Miyato & Koyama 2018.
 
     Raises:
         ValueError: the samples are no images of such a size.
     """
 
-    def __init__(self, shape: list[int], width: int = 128, norm: Norm = "none", spectral_norm: bool = True) -> None:
+    def __init__(
+        self,
+        shape: list[int],
+        width: int = 128,
+        norm: Norm = "none",
+        spectral_norm: bool = True,
+        head_bias: bool = True,
+    ) -> None:
         super().__init__()
         channels, size = images_only(shape, "model=resnet")
         canvas = canvas_of(size, 16, 128, "model=resnet")
@@ -114,7 +122,7 @@ class ResNetDiscriminator(Discriminator):
             self.trunk.append(Block(inside, width, "keep", norm))
             inside = width
         self.trunk.append(SumPool())
-        self.head = nn.Linear(inside, 1)
+        self.head = nn.Linear(inside, 1, bias=head_bias)
         _initialise(self)
         if spectral_norm:
             spectrally_normalise(self)

@@ -109,7 +109,8 @@ class Round:
         self._only_moves(player)
         player.optimizer.zero_grad(set_to_none=True)
         phase = self.game.phase(turn.player, played)
-        part = self.batch_size // self.accumulate
+        samples = turn.batches * self.batch_size
+        part = samples // self.accumulate
         for _ in range(self.accumulate):
             data = {}
             if turn.real:
@@ -130,7 +131,7 @@ class Round:
         for trick in tricks:
             trick.constrain(turn.player, self.game)
         for trick in tricks:
-            trick.after_update(turn.player, self.game, self.batch_size)
+            trick.after_update(turn.player, self.game, samples)
 
     def _only_moves(self, player: Player) -> None:
         own = {id(p) for p in player.parameters}

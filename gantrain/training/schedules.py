@@ -49,6 +49,25 @@ class Linear(Schedule):
         return min(1.0, max(0.0, (steps - step) / (self.part * steps)))
 
 
+class Geometric(Schedule):
+    """Constant, then by the same factor in every step down to `floor` over the last `part` of the run.
+
+    Donahue et al. 2017 use one half and 0.01.
+
+    Raises:
+        ValueError: `part` or `floor` outside (0, 1].
+    """
+
+    def __init__(self, part: float = 0.5, floor: float = 0.01) -> None:
+        if not 0 < part <= 1 or not 0 < floor <= 1:
+            raise ValueError(f"part and floor must lie in (0, 1], got {part} and {floor}")
+        self.part, self.floor = part, floor
+
+    def __call__(self, step: int, steps: int) -> float:
+        gone = (step - (1 - self.part) * steps) / (self.part * steps)
+        return self.floor ** min(max(gone, 0.0), 1.0)
+
+
 class Cosine(Schedule):
     """Half a cosine from 1 to `floor` over the whole run (Loshchilov & Hutter 2017).
 

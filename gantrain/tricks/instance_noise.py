@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 class InstanceNoise(Trick):
     """Adds N(0, σ²) to real and fake samples alike before D sees them (Sønderby et al. 2016, section 3.3).
 
-    σ falls linearly from `std` to 0 over `steps` steps.
+    σ falls linearly from `std` to 0 over `steps` steps; it stays where that is None.
 
     Raises:
         ValueError: a negative `std`, or `steps` below 1.
     """
 
-    def __init__(self, std: float = 0.1, steps: int = 10_000) -> None:
+    def __init__(self, std: float = 0.1, steps: int | None = 10_000) -> None:
         super().__init__()
-        if std < 0 or steps < 1:
+        if std < 0 or (steps is not None and steps < 1):
             raise ValueError(f"std must be 0 or more and steps positive, got {std} and {steps}")
         self.std, self.steps = std, steps
 
     def view(self, x: Tensor, batch: Batch) -> Tensor:
-        std = self.std * (1 - batch.step / self.steps).clamp(min=0)
+        std = self.std if self.steps is None else self.std * (1 - batch.step / self.steps).clamp(min=0)
         return x + std * torch.randn_like(x)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 import torch
 import torch.nn.functional as F
@@ -134,38 +132,6 @@ def test_acgan_adds_the_classification_of_real_and_fake_samples() -> None:
     torch.testing.assert_close(reply["adversarial"], F.softplus(-logits(game, fake)).mean())
 
 
-# --- infogan --------------------------------------------------------------------------------------------------------
-
-
-def test_infogan_pays_for_codes_that_cannot_be_read_back() -> None:
-    """Chen et al. 2016, equation 5 without H(c): -E log Q(c|x), a categorical and a Gaussian of variance 1."""
-    game = game_of(*POINTS, "model=infogan", "model.weight=2", "model.continuous_weight=0.5")
-    batch = ring(game)
-    found = game.get_submodule("discriminator.heads.code")(
-        game.get_submodule("discriminator.trunk")(game.generate(batch.latent).samples)
-    )
-    named = F.cross_entropy(found[:, :10], batch.latent["code_0"])
-    gaussian = torch.distributions.Normal(found[:, 10:], 1.0)
-    nll = -(gaussian.log_prob(batch.latent["continuous"]) + 0.5 * math.log(2 * math.pi)).sum(1).mean()
-    for player in ("discriminator", "generator"):
-        terms = game.terms(player, batch)
-        torch.testing.assert_close(terms["information"], 2 * named)
-        torch.testing.assert_close(terms["information_continuous"], 0.5 * nll)
-
-
-def test_infogan_sweeps_one_code_along_each_row() -> None:
-    game = game_of(*PICTURES, "model=infogan")
-    request = game.request(60, {"code": "1"})
-    assert (request.columns, request.n % 10) == (10, 0)
-    row = {name: values[:10] for name, values in request.latent.items()}
-    torch.testing.assert_close(row["continuous"][:, 0], torch.linspace(-1, 1, 10))
-    assert len(row["code_0"].unique()) == len(row["continuous"][:, 1].unique()) == 1
-    assert (row["noise"] == row["noise"][0]).all()
-    every = game.request(60, {"code": "all"})
-    assert every.n == 30
-    assert every.latent["code_0"][:10].tolist() == list(range(10))
-
-
 # --- few labels -----------------------------------------------------------------------------------------------------
 
 
@@ -187,6 +153,36 @@ def test_sgan_is_a_classifier_with_one_class_more() -> None:
     torch.testing.assert_close(
         terms["supervised"], F.cross_entropy(game.classify(labelled.samples), labelled.given["label"])
     )
+
+
+@pytest.mark.parametrize("model", ["sgan", "triplegan"])
+def test_the_few_labels_belong_to_their_samples(model: str) -> None:
+    """Points of ring8 lie within a tenth of their mode, and modes are far apart."""
+    round = round_of(*POINTS, f"model={model}", "model.labels_per_class=5")
+    game = round.game
+    assert isinstance(game, SemiSupervised | TripleGAN)
+    data = round.batches.draw(0, 2000)
+    modes = torch.stack([data["real"][data["label"] == label].mean(0) for label in range(8)])
+    assert torch.equal(torch.cdist(game.labelled_samples, modes).argmin(1), game.labelled_labels)
+    assert game.labelled_labels.bincount().tolist() == [5] * 8
+    drawn = game.some_labelled(100)
+    assert torch.equal(torch.cdist(drawn.samples, modes).argmin(1), drawn.given["label"])
+    assert len(drawn.given["label"].unique()) == 8
+
+
+def test_unlabelled_samples_may_weigh_half() -> None:
+    """In the reference code of Salimans et al. 2016 each of the two unsupervised terms has the factor ½."""
+    words = [*POINTS, "model=sgan", "model.labels_per_class=3"]
+    whole, half = round_of(*words).game, round_of(*words, "model.unsupervised_weight=0.5").game
+    terms = []
+    for game in (whole, half):
+        batch = ring(game)
+        torch.manual_seed(5)
+        terms.append(game.terms("discriminator", batch))
+    torch.testing.assert_close(terms[1]["adversarial"], 0.5 * terms[0]["adversarial"])
+    torch.testing.assert_close(terms[1]["supervised"], terms[0]["supervised"])
+    with pytest.raises(UserError, match="0 or more"):
+        game_of(*words, "model.unsupervised_weight=-1")
 
 
 def test_labels_are_kept_with_the_run_and_come_back() -> None:

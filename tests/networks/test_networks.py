@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 import torch
 from torch import nn
@@ -9,6 +11,8 @@ from torch import nn
 from gantrain.networks import (
     DCGANDiscriminator,
     DCGANGenerator,
+    InfoGANDiscriminator,
+    InfoGANGenerator,
     MLPDiscriminator,
     MLPGenerator,
     Noise,
@@ -16,7 +20,7 @@ from gantrain.networks import (
     ResNetDiscriminator,
     ResNetGenerator,
 )
-from gantrain.networks.layers import samples_meet, spectrally_normalise
+from gantrain.networks.layers import Norm, samples_meet, spectrally_normalise
 
 
 @pytest.mark.parametrize("size", [8, 16, 28, 32, 48, 64, 128])
@@ -36,6 +40,25 @@ def test_resnet_sizes(size: int) -> None:
     images = ResNetGenerator(shape, 10, width=16)(torch.randn(2, 10))
     assert images.shape == (2, *shape)
     assert ResNetDiscriminator(shape, width=16)(images).shape == (2,)
+
+
+@pytest.mark.parametrize("size", [8, 28, 64])
+@pytest.mark.parametrize("norm", ["batch", "layer", "none"])
+def test_infogan_sizes(size: int, norm: Norm) -> None:
+    images = InfoGANGenerator([3, size, size], 10, hidden=8, width=2, norm=norm)(torch.randn(3, 10))
+    assert images.shape == (3, 3, size, size)
+    assert images.abs().max() <= 1
+    judge = InfoGANDiscriminator([3, size, size], hidden=8, width=2, norm=norm)
+    assert judge(images).shape == (3,)
+    assert judge.feature_count == 8
+    assert samples_meet(judge) == (norm == "batch")
+
+
+@pytest.mark.parametrize(("first", "norms"), [(True, 2), (False, 1)])
+def test_the_norm_may_leave_out_the_first_layer(first: bool, norms: int) -> None:
+    network = MLPDiscriminator([2], [4, 5], norm="batch", norm_first=first)
+    widths = [m.num_features for m in network.modules() if isinstance(m, nn.BatchNorm1d)]
+    assert widths == [4, 5][-norms:]
 
 
 @pytest.mark.parametrize("size", [16, 28, 32])
@@ -102,6 +125,8 @@ def test_images_only() -> None:
         PooledDiscriminator([1, 8, 8])
     with pytest.raises(ValueError, match="image_size"):
         ResNetGenerator([3, 8, 8], 10)
+    with pytest.raises(ValueError, match="fours"):
+        InfoGANDiscriminator([1, 30, 30])
 
 
 def test_spectral_norm_bounds_every_layer() -> None:
@@ -130,3 +155,12 @@ def test_noise() -> None:
     assert ((spaced - torch.linspace(-8, 8, 9)) < 0.01).all()
     with pytest.raises(ValueError, match="dim=1"):
         Noise(2, "stratified")
+
+
+@pytest.mark.parametrize(("kind", "low", "high"), [("normal", -1e3, 1e3), ("uniform", -1, 1), ("stratified", -8, 8.01)])
+def test_numbers_are_put_where_noise_lies(
+    kind: Literal["normal", "uniform", "stratified"], low: float, high: float
+) -> None:
+    bound = Noise(1, kind, range=8, jitter=0.01).bound(torch.linspace(-1e3, 1e3, 101)[:, None])
+    assert (bound[0].item(), bound[-1].item()) == pytest.approx((low, high))
+    assert (bound.diff(dim=0) >= 0).all()

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import round_of
+from torch import Tensor
 
+from gantrain.errors import UserError
+from gantrain.games import Batch
 from gantrain.training.round import Progress
-from gantrain.training.schedules import Constant, Cosine, Exponential, Linear
+from gantrain.training.schedules import Constant, Cosine, Exponential, Geometric, Linear
 
 GOLDEN = Path(__file__).parent / "golden_losses.json"
 SETTINGS = {
@@ -75,8 +78,38 @@ def test_schedules() -> None:
     assert Exponential(0.5, 10, staircase=False)(5, 100) == pytest.approx(0.5**0.5)
     linear = Linear(0.5)
     assert [linear(k, 100) for k in (0, 50, 75, 100)] == pytest.approx([1, 1, 0.5, 0])
+    geometric = Geometric(0.5, 0.01)
+    assert [geometric(k, 100) for k in (0, 50, 75, 100, 200)] == pytest.approx([1, 1, 0.1, 0.01, 0.01])
+    for part, floor in ((0.0, 0.5), (1.1, 0.5), (0.5, 0.0), (0.5, 2.0)):
+        with pytest.raises(ValueError, match="must lie in"):
+            Geometric(part, floor)
     cosine = Cosine(0.1)
     assert [cosine(k, 100) for k in (0, 50, 100)] == pytest.approx([1, 0.55, 0.1])
+
+
+@pytest.mark.parametrize(("loss", "real"), [("nonsaturating", 0), ("rpgan", 16)])
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_a_generator_may_play_more_samples_than_the_discriminator(accumulate: int, loss: str, real: int) -> None:
+    """Miyato et al. 2018 show D twice 64 samples and draw 128 for G; what G looks at of the data grows with them."""
+    words = ["dataset=ring8", f"loss={loss}", "loss.generator_batches=2", "trainer.batch_size=8", "tricks=[ema]"]
+    round = round_of(*words, f"trainer.accumulate={accumulate}")
+    played: dict[str, list[tuple[int, int]]] = {"discriminator": [], "generator": []}
+    terms = round.game.terms
+
+    def noted(player: str, batch: Batch) -> dict[str, Tensor]:
+        played[player].append((len(batch.latent["noise"]), len(batch.data.get("real", ()))))
+        return terms(player, batch)
+
+    round.game.terms = noted  # type: ignore[method-assign]
+    progress = Progress()
+    round.play(progress)
+    part = 8 // accumulate
+    assert played["discriminator"] == [(part, part)] * accumulate
+    assert played["generator"] == [(2 * part, real // accumulate)] * accumulate
+    assert progress.position == 8 + real
+    assert round.game.tricks["ema"].images == 16
+    with pytest.raises(UserError, match="generator_batches"):
+        round_of("dataset=ring8", "loss=nonsaturating", "loss.generator_batches=0")
 
 
 def test_rates_follow_the_schedule() -> None:

@@ -43,6 +43,9 @@ def test_instance_noise_falls_linearly_to_none_on_real_and_fake_alike() -> None:
 
 def test_instance_noise_is_gone_at_the_end_of_the_run() -> None:
     assert config(*POINTS, "tricks=[instance_noise]", "trainer.steps=77").tricks.instance_noise.steps == 77
+    kept = InstanceNoise(std=0.5, steps=None)
+    x = torch.zeros(10_000)
+    assert kept.view(x, Batch({}, {}, torch.tensor(10**6))).std().item() == pytest.approx(0.5, rel=0.03)
     for setting in ({"std": -0.1}, {"steps": 0}):
         with pytest.raises(ValueError, match="std must be 0 or more"):
             InstanceNoise(**setting)

@@ -1,0 +1,85 @@
+"""The networks of InfoGAN for digits (Chen et al. 2016, appendix C.1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from gantrain.networks.layers import Norm, initialise_dcgan, norm1d, norm2d
+from gantrain.networks.network import Discriminator, Generator, images_only
+
+
+def _quarter(size: int) -> int:
+    if size % 4:
+        raise ValueError(f"networks=infogan halves images twice, got side {size}: set dataset.image_size to fours")
+    return size // 4
+
+
+class InfoGANGenerator(Generator):
+    """Noise (N, noise_dim) to images (N, C, H, H) in [-1, 1]: two linear layers, then two doublings from H/4.
+
+    Args:
+        shape: [C, H, H], H in fours.
+        hidden: width of the first linear layer.
+        width: channels at H/2; twice as many at H/4.
+        norm: of every hidden layer.
+
+    Raises:
+        ValueError: the samples are no images of such a size.
+    """
+
+    def __init__(
+        self, shape: list[int], noise_dim: int, hidden: int = 1024, width: int = 64, norm: Norm = "batch"
+    ) -> None:
+        super().__init__()
+        channels, size = images_only(shape, "networks=infogan")
+        start, bias = _quarter(size), norm == "none"
+        inside = 2 * width * start * start
+        self.net = nn.Sequential(
+            *(nn.Linear(noise_dim, hidden, bias=bias), norm1d(norm, hidden), nn.ReLU()),
+            *(nn.Linear(hidden, inside, bias=bias), norm1d(norm, inside), nn.ReLU()),
+            nn.Unflatten(1, (2 * width, start, start)),
+            *(nn.ConvTranspose2d(2 * width, width, 4, 2, 1, bias=bias), norm2d(norm, width), nn.ReLU()),
+            *(nn.ConvTranspose2d(width, channels, 4, 2, 1), nn.Tanh()),
+        )
+        self.apply(initialise_dcgan)
+
+    def forward(self, noise: Tensor) -> Tensor:
+        return self.net(noise)
+
+
+class InfoGANDiscriminator(Discriminator):
+    """Images (N, C, H, H) to logits (N,): two halvings and a linear layer.
+
+    Args:
+        shape: [C, H, H], H in fours.
+        hidden: width of the linear layer.
+        width: channels at H/2; twice as many at H/4.
+        norm: of every layer but the first; `auto` is layer norm where a loss forbids samples to meet, else batch norm.
+        slope: of leaky ReLU below zero.
+
+    Raises:
+        ValueError: the samples are no images of such a size.
+    """
+
+    def __init__(
+        self, shape: list[int], hidden: int = 1024, width: int = 64, norm: Norm = "batch", slope: float = 0.01
+    ) -> None:
+        super().__init__()
+        channels, size = images_only(shape, "networks=infogan")
+        end, bias = _quarter(size), norm == "none"
+        self.trunk = nn.Sequential(
+            *(nn.Conv2d(channels, width, 4, 2, 1), nn.LeakyReLU(slope)),
+            *(nn.Conv2d(width, 2 * width, 4, 2, 1, bias=bias), norm2d(norm, 2 * width), nn.LeakyReLU(slope)),
+            *(nn.Flatten(), nn.Linear(2 * width * end * end, hidden, bias=bias)),
+            *(norm1d(norm, hidden), nn.LeakyReLU(slope)),
+        )
+        self.head = nn.Linear(hidden, 1)
+        self.apply(initialise_dcgan)
+
+    @classmethod
+    def auto(cls, key: str, shape: list[int], per_sample: bool) -> Any:
+        if key == "norm":
+            return "layer" if per_sample else "batch"
+        return super().auto(key, shape, per_sample)
