@@ -56,7 +56,7 @@ def sample(asked: DictConfig, console: Console) -> Path:
     set_threads(None, game)
     machine = choose_machine(asked.device, cfg.trainer.precision.value, game)
     machine.place(game)
-    request = _request(game, cfg, asked, words)
+    request = _request(game, cfg, asked, words, console)
     drawn = draw(game, machine, request, asked.seed, SAMPLES)
     samples = user_units(drawn.pop("samples"), state["data"])
 
@@ -82,7 +82,7 @@ def sample(asked: DictConfig, console: Console) -> Path:
     return target
 
 
-def _request(game: Game, cfg: DictConfig, asked: DictConfig, words: dict[str, str]) -> Request:
+def _request(game: Game, cfg: DictConfig, asked: DictConfig, words: dict[str, str], console: Console) -> Request:
     """What the user's words ask of the game.
 
     Raises:
@@ -101,6 +101,7 @@ def _request(game: Game, cfg: DictConfig, asked: DictConfig, words: dict[str, st
     except ValueError as error:
         raise UserError(str(error)) from error
     channels, size, _ = cfg.data.shape
-    pictures = ImageFolder(str(asked.input), size, channels).fields(Place(Path(), torch.device("cpu")))["real"]
+    place = Place(Path(), torch.device("cpu"), say=console.say)
+    pictures = ImageFolder(str(asked.input), size, channels).fields(place)["real"]
     inputs = to_real(torch.from_numpy(np.array(pictures)))
     return Request(len(inputs), inputs=inputs, columns=8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,33 +16,35 @@ from gantrain.errors import UserError
 
 
 def read_table(path: Path) -> np.ndarray:
-    """A table of numbers as float64 (N, D) from .npy, .npz (its first array) or .csv (a header line is skipped).
+    """A table of numbers as float64 (N, D) from .npy, .npz (its first array) or .csv (a line of names is skipped).
 
     Raises:
-        UserError: no such file, another kind of file, pickled content, not two axes, too few rows, or a value that is
-            not finite.
+        UserError: no such file, another kind of file, pickled content, complex numbers, not two axes, too few rows, no
+            column, an empty cell, or a value that is not finite.
     """
     if not path.is_file():
         raise UserError(f"there is no file {path}: set dataset.path to a .npy, .npz or .csv of (N, D) numbers")
     try:
         if path.suffix == ".csv":
-            with path.open() as lines:
-                first = lines.readline()
-            table = np.loadtxt(path, delimiter=",", ndmin=2, skiprows=0 if _is_numbers(first) else 1)
+            with path.open(encoding="utf-8-sig") as lines:  # without the byte-order mark that spreadsheets write
+                skipped = int(_is_header(lines.readline()))
+            table = np.loadtxt(path, delimiter=",", ndmin=2, skiprows=skipped, encoding="utf-8-sig")
         elif path.suffix in (".npy", ".npz"):
             held = np.load(path, allow_pickle=False)
             table = held[held.files[0]] if isinstance(held, np.lib.npyio.NpzFile) else held
         else:
             raise UserError(f"{path} is neither .npy, .npz nor .csv: save the numbers as one of these")
+        if np.iscomplexobj(table):
+            raise ValueError("its numbers are complex")
         table = np.asarray(table, dtype=np.float64)
     except UserError:
         raise
-    except (ValueError, TypeError, OSError, IndexError) as error:
+    except (ValueError, TypeError, OSError, IndexError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"{path} cannot be read as a table of numbers: {error}") from error
     if table.ndim == 1:
         table = table[:, None]
-    if table.ndim != 2 or len(table) < 2:
-        raise UserError(f"{path} has the shape {table.shape}: it must be (N, D) with at least two rows")
+    if table.ndim != 2 or len(table) < 2 or not table.shape[1]:
+        raise UserError(f"{path} has the shape {table.shape}: it must be (N, D) with at least two rows and a column")
     if not np.isfinite(table).all():
         raise UserError(
             f"{path} holds values that are not finite, row {int(np.argwhere(~np.isfinite(table))[0][0])} first"
@@ -49,9 +52,23 @@ def read_table(path: Path) -> np.ndarray:
     return table
 
 
-def _is_numbers(line: str) -> bool:
+def _is_header(line: str) -> bool:
+    """Whether the first line names the columns.
+
+    Raises:
+        ValueError: some of its cells are numbers and others are words, so that it is neither names nor values.
+    """
+    cells = [cell.strip() for cell in line.partition("#")[0].split(",")]
+    numbers = [_is_number(cell) for cell in cells]
+    words = [bool(cell) and not number for cell, number in zip(cells, numbers, strict=True)]
+    if any(numbers) and any(words):
+        raise ValueError("its first line mixes numbers and words: name every column, or mend that row")
+    return any(words)
+
+
+def _is_number(cell: str) -> bool:
     try:
-        [float(cell) for cell in line.split(",")]
+        float(cell)
     except ValueError:
         return False
     return True
@@ -82,18 +99,18 @@ class Array(PackedSource):
             return 1
         return read_table(Path(settings["path"]).expanduser()).shape[1]
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self, data_dir: Path) -> dict[str, Any]:
         return {"path": str(self.path.resolve())}
 
     def fingerprint(self, data_dir: Path) -> str:
         if not self.path.is_file():
             read_table(self.path)
-        return fingerprint_of([self.path])
+        return fingerprint_of([self.path.resolve()])
 
     def pack(self, data_dir: Path, folder: Path, say: Callable[[str], None]) -> dict[str, np.ndarray]:
         table = read_table(self.path)
         mean, std = table.mean(0), table.std(0)
-        std[std == 0] = 1.0  # a constant column stays what it is
+        std[np.ptp(table, 0) == 0] = 1.0  # a constant column stays what it is; its deviation may round to more than 0
         return {"real": ((table - mean) / std).astype(np.float32), "mean": mean, "std": std}
 
     def open(self, place: Place) -> Batches:

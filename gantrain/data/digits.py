@@ -53,7 +53,7 @@ class Digits(PackedSource):
         kept = slice(there, None) if self.part == "test" else slice(there)
         return {name: values[kept] for name, values in whole.items()}
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self, data_dir: Path) -> dict[str, Any]:
         return {"image_size": self.image_size}
 
     def fingerprint(self, data_dir: Path) -> str:

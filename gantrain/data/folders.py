@@ -2,120 +2,24 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import csv
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
 
 from gantrain.data.augment import Augment
-from gantrain.data.source import PackedSource, fingerprint_of
+from gantrain.data.batches import Batches
+from gantrain.data.pictures import MODES, open_picture, pack_pictures, pictures_below
+from gantrain.data.source import PackedSource, Place, fingerprint_of
 from gantrain.errors import UserError
-
-ENDINGS = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
-MODES = {1: "L", 3: "RGB", 4: "RGBA"}
-
-
-def pictures_below(folder: Path) -> list[Path]:
-    """Every picture below the folder, at any depth, in a stable order.
-
-    Raises:
-        UserError: there is no such folder, or no picture in it.
-    """
-    if not folder.is_dir():
-        raise UserError(f"there is no folder {folder}: set dataset.path to a folder of pictures")
-    found = sorted(f for f in folder.rglob("*") if f.suffix.lower() in ENDINGS and f.is_file())
-    if not found:
-        raise UserError(
-            f"{folder} holds no pictures ({', '.join(sorted(ENDINGS))}): set dataset.path to a folder that does"
-        )
-    return found
 
 
 def class_of(picture: Path, folder: Path) -> str:
     """The first sub-folder is the class; pictures at the top have the class ""."""
     inside = picture.relative_to(folder).parts
     return inside[0] if len(inside) > 1 else ""
-
-
-def open_picture(file: Path, size: int, channels: int, crop: float | None = None) -> np.ndarray:
-    """One picture as uint8 (C, size, size): the centre square, scaled down with antialiasing.
-
-    `crop` is the share of the width that the square takes; by default it is as large as fits. Transparent parts of a
-    picture become white where no alpha channel is asked for.
-
-    Raises:
-        OSError, ValueError, SyntaxError: the file is no readable picture.
-    """
-    with Image.open(file) as opened:
-        picture = ImageOps.exif_transpose(opened)
-        if "transparency" in picture.info or picture.mode in ("RGBA", "LA", "PA"):
-            picture = picture.convert("RGBA")
-            if channels != 4:
-                picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-        elif picture.mode.startswith("I;16") or picture.mode == "I":  # PIL clips 16-bit grey instead of scaling it
-            picture = Image.fromarray((np.asarray(picture).astype(np.float32) / 257).clip(0, 255).astype(np.uint8))
-        picture = picture.convert(MODES[channels])
-    side = min(picture.size) if crop is None else min(*picture.size, round(crop * picture.width))
-    left, top = (picture.width - side) / 2, (picture.height - side) / 2
-    picture = picture.resize((size, size), Image.Resampling.LANCZOS, box=(left, top, left + side, top + side))
-    return np.asarray(picture).reshape(size, size, channels).transpose(2, 0, 1)
-
-
-def pack_pictures(
-    files: list[Path],
-    folder: Path,
-    read: Callable[[Path], np.ndarray],
-    shape: Sequence[int],
-    say: Callable[[str], None],
-) -> tuple[np.ndarray, np.ndarray]:
-    """Reads pictures with a few threads into a memory map in `folder`; broken ones are named and left out.
-
-    Returns:
-        the memory map uint8 (N, C, H, W) and the indices (N,) of the files that it holds.
-
-    Raises:
-        UserError: more than half of the files are broken.
-    """
-    kept: list[int] = []
-    broken: list[Path] = []
-
-    def attempt(file: Path) -> np.ndarray | Exception:
-        try:
-            return read(file)
-        except Exception as error:  # decoders raise anything on broken files
-            return error
-
-    whole = np.lib.format.open_memmap(folder / "all.npy.part", mode="w+", dtype=np.uint8, shape=(len(files), *shape))
-    with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
-        for start in range(0, len(files), 1024):  # in parts, so that decoded pictures never pile up in memory
-            for index, pixels in enumerate(pool.map(attempt, files[start : start + 1024]), start):
-                if isinstance(pixels, Exception):
-                    broken.append(files[index])
-                    say(f"data: skipped {files[index]}: {pixels}")
-                else:
-                    whole[len(kept)] = pixels
-                    kept.append(index)
-            if start and start % (1024 * 16) == 0:
-                say(f"data: {start:,} of {len(files):,} pictures read")
-    if broken:
-        say(f"data: {len(broken):,} of {len(files):,} pictures are broken and were skipped")
-    if len(broken) * 2 > len(files):
-        raise UserError(
-            f"{len(broken):,} of {len(files):,} pictures cannot be read, {broken[0]} first: mend or remove them"
-        )
-    real = whole
-    if broken:
-        real = np.lib.format.open_memmap(folder / "real.npy", mode="w+", dtype=np.uint8, shape=(len(kept), *shape))
-        for start in range(0, len(kept), 4096):
-            real[start : start + 4096] = whole[start : min(start + 4096, len(kept))]
-        (folder / "all.npy.part").unlink()
-    else:
-        (folder / "all.npy.part").rename(folder / "real.npy")
-    return real, np.asarray(kept)
 
 
 class ImageFolder(PackedSource):
@@ -158,11 +62,18 @@ class ImageFolder(PackedSource):
         folder = Path(settings["path"]).expanduser()
         return len({class_of(f, folder) for f in pictures_below(folder)})
 
-    def settings(self) -> dict[str, Any]:
+    def open(self, place: Place) -> Batches:
+        fields = self.fields(place)
+        found = int(fields["label"].max()) + 1
+        if self.classes and found > self.classes:
+            raise UserError(f"{self.path} has {found} classes, but dataset.classes={self.classes}")
+        return self._serve(fields, place)
+
+    def settings(self, data_dir: Path) -> dict[str, Any]:
         return {"path": str(self.path.resolve()), "image_size": self.image_size, "channels": self.channels}
 
     def fingerprint(self, data_dir: Path) -> str:
-        return fingerprint_of(pictures_below(self.path))
+        return fingerprint_of(pictures_below(self.path.resolve()))
 
     def pack(self, data_dir: Path, folder: Path, say: Callable[[str], None]) -> dict[str, np.ndarray]:
         files = pictures_below(self.path)
@@ -180,39 +91,66 @@ class ImageFolder(PackedSource):
 class CelebA(PackedSource):
     """Aligned faces (Liu et al. 2015): the centre crop of 148 of 178 pixels' width, scaled to `image_size`.
 
-    The label of a face is its attribute `attribute` (0 or 1), all 0 where the attribute file is not there.
+    The label of a face is its attribute `attribute` (0 or 1). Labels are read anew each time and pictures packed once,
+    so that another attribute costs nothing; there are none without list_attr_celeba.txt, or .csv as Kaggle has it.
 
     Args:
         image_size: side of the square.
-        attribute: a column of list_attr_celeba.txt.
+        attribute: a column of that file.
+        classes: 2 where labels are needed, `auto` where the file is there, None where they are not.
     """
 
     name = "celeba"
-    classes = 2
+    version = 2
     crop = 148 / 178
+    tables = ("list_attr_celeba.txt", "list_attr_celeba.csv")
 
-    def __init__(self, image_size: int = 64, attribute: str = "Male", augment: Augment | None = None) -> None:
+    def __init__(
+        self,
+        image_size: int = 64,
+        attribute: str = "Male",
+        classes: int | None = None,
+        augment: Augment | None = None,
+    ) -> None:
         self.image_size, self.attribute = image_size, attribute
         self.shape = [3, image_size, image_size]
+        self.classes = classes
         self.augment = augment
 
-    def settings(self) -> dict[str, Any]:
-        return {"image_size": self.image_size, "attribute": self.attribute}
+    @classmethod
+    def auto(cls, key: str, settings: Mapping[str, Any], data_dir: Path) -> Any:
+        if key != "classes":
+            raise ValueError(f"{key} has no automatic value")
+        return 2 if cls._table(data_dir) else None
+
+    def settings(self, data_dir: Path) -> dict[str, Any]:
+        return {"image_size": self.image_size, "folder": str(data_dir / "celeba")}
 
     def fingerprint(self, data_dir: Path) -> str:
-        attributes = data_dir / "celeba" / "list_attr_celeba.txt"
-        return fingerprint_of(self._files(data_dir) + [f for f in [attributes] if f.is_file()])
+        return fingerprint_of(self._files(data_dir))
 
     def pack(self, data_dir: Path, folder: Path, say: Callable[[str], None]) -> dict[str, np.ndarray]:
         files = self._files(data_dir)
-        values = self._attribute(data_dir / "celeba" / "list_attr_celeba.txt", say)
 
         def read(file: Path) -> np.ndarray:
             return open_picture(file, self.image_size, 3, self.crop)
 
         real, kept = pack_pictures(files, folder, read, self.shape, say)
-        label = np.asarray([values.get(files[k].name, 0) for k in kept], dtype=np.int64)
-        return {"real": real, "label": label}
+        return {"real": real, "face": np.asarray([files[k].stem for k in kept])}
+
+    def fields(self, place: Place) -> dict[str, np.ndarray]:
+        values = self._values(place)
+        packed = dict(super().fields(place))
+        faces = packed.pop("face").tolist()
+        if values is None:
+            return packed
+        lacking = [face for face in faces if face not in values]
+        if lacking:
+            raise UserError(
+                f"{self._table(place.data_dir)} has no row for {len(lacking):,} of {len(faces):,} faces, {lacking[0]} "
+                "first: fetch the whole file"
+            )
+        return packed | {"label": np.asarray([values[face] for face in faces], dtype=np.int64)}
 
     def _files(self, data_dir: Path) -> list[Path]:
         folder = data_dir / "celeba" / "img_align_celeba"
@@ -223,13 +161,32 @@ class CelebA(PackedSource):
             )
         return pictures_below(folder)
 
-    def _attribute(self, file: Path, say: Callable[[str], None]) -> dict[str, int]:
-        if not file.is_file():
-            say(f"data: no {file}: every label is 0")
-            return {}
-        _, header, *rows = file.read_text().splitlines()
-        names = header.split()
+    @classmethod
+    def _table(cls, data_dir: Path) -> Path | None:
+        """The file of attributes, where there is one."""
+        return next((f for name in cls.tables if (f := data_dir / "celeba" / name).is_file()), None)
+
+    def _values(self, place: Place) -> dict[str, int] | None:
+        """The attribute, 0 or 1, by the name of the face's file without its ending; None where no file tells."""
+        file = self._table(place.data_dir)
+        if file is None:
+            if self.classes:
+                raise UserError(
+                    f"the labels of dataset=celeba are in {place.data_dir / 'celeba' / self.tables[0]}, which is not "
+                    "there: fetch it, or set dataset.classes=null for a game without labels"
+                )
+            place.say(f"data: no {place.data_dir / 'celeba' / self.tables[0]}: faces have no labels")
+            return None
+        lines = [line for line in file.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+        rows = list(csv.reader(lines)) if "," in "".join(lines[:1]) else [line.split() for line in lines]
+        if rows and len(rows[0]) == 1:  # the original file begins with the number of its rows
+            rows = rows[1:]
+        names = [name for name in rows[0] if name != "image_id"] if rows else []
         if self.attribute not in names:
             raise UserError(f"dataset.attribute={self.attribute} is not one of CelebA's: {', '.join(names)}")
         column = names.index(self.attribute) + 1
-        return {row.split()[0]: int(row.split()[column] == "1") for row in rows if row.strip()}
+        meaning = {"1": 1, "-1": 0, "0": 0}
+        try:
+            return {Path(row[0]).stem: meaning[row[column].strip()] for row in rows[1:]}
+        except (IndexError, KeyError) as error:
+            raise UserError(f"{file} is damaged: a row has no 1 or -1 for {self.attribute}: fetch it anew") from error

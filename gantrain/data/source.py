@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -17,11 +18,8 @@ import torch
 
 from gantrain.data.augment import Augment
 from gantrain.data.batches import Batches, DeviceBatches, StreamedBatches
-
-
-def cache_folder() -> Path:
-    """Where packed data lies: `GANTRAIN_CACHE`, else ~/.cache/gantrain."""
-    return Path(os.environ.get("GANTRAIN_CACHE") or Path.home() / ".cache" / "gantrain").expanduser()
+from gantrain.data.cache import cache_folder, mark_used, pack_folder, tidy
+from gantrain.data.memory import free_memory
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,7 @@ class Place:
     """Where data is read from, where it goes, and who is told.
 
     `budget` is the number of bytes that may lie on the device; None is half of its free memory. `limit` keeps that
-    many samples and no more (`debug=overfit`).
+    many samples and no more (`debug=overfit`); a held-out part is opened without it.
     """
 
     data_dir: Path
@@ -69,7 +67,8 @@ class PackedSource(Source):
     """A source that is packed once into arrays and then read from the cache.
 
     The pack is found again by a key over the class, its settings and a fingerprint of the files, so that a change of
-    either makes a new one. It is written beside its place and renamed, so that a pack is whole or not there.
+    either makes a new one; the one of former files is removed then. It is written beside its place and renamed, so
+    that a pack is whole or not there.
     """
 
     name: ClassVar[str]
@@ -77,8 +76,8 @@ class PackedSource(Source):
     augment: Augment | None = None
 
     @abstractmethod
-    def settings(self) -> dict[str, Any]:
-        """What the packed arrays depend on besides the files."""
+    def settings(self, data_dir: Path) -> dict[str, Any]:
+        """What the packed arrays depend on besides what is in the files, and where these lie."""
 
     @abstractmethod
     def fingerprint(self, data_dir: Path) -> str:
@@ -107,16 +106,19 @@ class PackedSource(Source):
 
     def fields(self, place: Place) -> dict[str, np.ndarray]:
         """The packed fields as memory maps, in the order of the files; packs them first where that is needed."""
-        facts = {"name": self.name, "version": self.version, "settings": self.settings()}
-        facts["fingerprint"] = self.fingerprint(place.data_dir)
-        key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
-        folder = place.cache / f"{self.name}-{key}"
+        data_dir = place.data_dir.resolve()
+        facts = {"name": self.name, "version": self.version, "settings": self.settings(data_dir)}
+        facts["fingerprint"] = self.fingerprint(data_dir)
+        folder = pack_folder(place.cache, facts)
         if not folder.is_dir():
             others = list(place.cache.glob(f"{self.name}-*"))
             place.say(
                 f"data: packing {self.name}" + (" anew: other files or settings than before" if others else " once")
             )
             self._write(place, folder, facts)
+            with contextlib.suppress(OSError):  # another process tidies at the same time
+                tidy(place.cache, folder, place.say)
+        mark_used(folder)
         fields = {file.stem: np.load(file, mmap_mode="r") for file in sorted(folder.glob("*.npy"))}
         place.say(f"data: {len(fields['real']):,} samples of {self.name}, packed in {folder}")
         return fields
@@ -126,7 +128,7 @@ class PackedSource(Source):
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
         try:
-            for name, values in self.pack(place.data_dir, work, place.say).items():
+            for name, values in self.pack(place.data_dir.resolve(), work, place.say).items():
                 if isinstance(values, np.memmap):
                     values.flush()
                 else:
@@ -139,17 +141,6 @@ class PackedSource(Source):
                     raise
         finally:
             shutil.rmtree(work, ignore_errors=True)
-
-
-def free_memory(device: torch.device) -> int:
-    """Bytes that are free on the device; for a CPU, the memory that the system could give."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
-    except (OSError, StopIteration):  # not Linux
-        return 4 * 2**30
 
 
 def fingerprint_of(files: list[Path]) -> str:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
+import struct
+import zlib
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -18,19 +22,17 @@ from gantrain.data.source import PackedSource, Place, Source, fingerprint_of
 from gantrain.errors import UserError
 from gantrain.seeding import mix, seed_default
 
-MNIST_FILES = tuple(f"{split}-{kind}-ubyte" for split in ("train", "t10k") for kind in ("images-idx3", "labels-idx1"))
-
 
 class VisionSource(PackedSource):
-    """A torchvision set: verified by md5, downloaded on first use.
+    """A torchvision set: verified by md5 before it is packed, downloaded on first use.
 
     Raises:
         ValueError: `split` is neither train nor test.
     """
 
     classes = 10
-    files: tuple[str, ...]
-    """The files that are read, below `data_dir`."""
+    folder: str
+    """Where the files lie, below `data_dir`."""
     get: str
     """What to put where when there is no network."""
 
@@ -41,65 +43,115 @@ class VisionSource(PackedSource):
         self.augment = augment
 
     @abstractmethod
-    def read(self, data_dir: Path, download: bool) -> tuple[np.ndarray, np.ndarray]:
-        """Images uint8 (N, C, H, W) and labels (N,)."""
+    def files(self, folder: Path) -> list[Path]:
+        """The files that are read; empty where one is missing."""
+
+    @abstractmethod
+    def fetch(self, data_dir: Path) -> None:
+        """Downloads the files."""
+
+    @abstractmethod
+    def read(self, data_dir: Path) -> tuple[np.ndarray, np.ndarray]:
+        """Images uint8 (N, C, H, W) and labels (N,), verified."""
 
     def held_out_part(self) -> VisionSource | None:
         return type(self)("test") if self.split == "train" else None
 
-    def settings(self) -> dict[str, Any]:
-        return {"split": self.split}
+    def settings(self, data_dir: Path) -> dict[str, Any]:
+        return {"split": self.split, "folder": str(data_dir / self.folder)}
 
     def fingerprint(self, data_dir: Path) -> str:
-        if not all((data_dir / file).is_file() for file in self.files):
-            self._read(data_dir, download=True)
-        return fingerprint_of([data_dir / file for file in self.files])
+        if not self.files(data_dir / self.folder):
+            self._try(self.fetch, data_dir, "is not there and could not be downloaded")
+        return fingerprint_of(self.files(data_dir / self.folder))
 
     def pack(self, data_dir: Path, folder: Path, say: Callable[[str], None]) -> dict[str, np.ndarray]:
-        images, labels = self._read(data_dir, download=False)
+        images, labels = self._try(self.read, data_dir, "cannot be read")
         return {"real": images, "label": labels.astype(np.int64)}
 
-    def _read(self, data_dir: Path, download: bool) -> tuple[np.ndarray, np.ndarray]:
+    def _try(self, act: Callable[[Path], Any], data_dir: Path, what: str) -> Any:
         try:
-            return self.read(data_dir, download)
+            return act(data_dir)
         except (RuntimeError, OSError, EOFError, ValueError) as error:
-            reason = " ".join(str(error).split())[:150]
-            what = f"is not there and could not be downloaded ({reason})" if download else f"cannot be read ({reason})"
-            raise UserError(f"{self.name} {what}: {self.get.format(data_dir=data_dir)}, or set data_dir=…") from error
+            reason = " ".join(str(error).split())[:300]
+            way_out = self.get.format(data_dir=data_dir)
+            raise UserError(f"{self.name} {what} ({reason}): {way_out}, or set data_dir=…") from error
 
 
 class Mnist(VisionSource):
     """MNIST: 60,000 handwritten digits, 28x28 grey (LeCun et al. 1998)."""
 
     name = "mnist"
+    version = 2
     shape = (1, 28, 28)
-    folder = "MNIST"
-    files = tuple(f"MNIST/raw/{part}" for part in MNIST_FILES)
+    folder = "MNIST/raw"
     get = "put the four MNIST files *-ubyte.gz into {data_dir}/MNIST/raw"
+    published: ClassVar[Mapping[str, str]] = {
+        "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+        "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+        "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+        "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+    }
+    """The md5 of each file when it is unpacked; torchvision knows those of the packed ones alone."""
 
-    def read(self, data_dir: Path, download: bool) -> tuple[np.ndarray, np.ndarray]:
+    def files(self, folder: Path) -> list[Path]:
+        forms = [[f for f in (folder / name, folder / f"{name}.gz") if f.is_file()] for name in self.published]
+        return [file for found in forms for file in found] if all(forms) else []
+
+    def fetch(self, data_dir: Path) -> None:
         import torchvision.datasets
-        from torchvision.datasets.utils import check_integrity, extract_archive
+        from torchvision.datasets.utils import download_url
 
-        kind = getattr(torchvision.datasets, self.folder)
-        raw = data_dir / self.folder / "raw"
-        for name, md5 in kind.resources:  # torchvision trusts files that are already extracted
-            if (raw / name).is_file():
-                if not check_integrity(str(raw / name), md5):
-                    raise RuntimeError(f"{raw / name} is damaged")
-                if not (raw / name).with_suffix("").is_file():
-                    extract_archive(str(raw / name), str(raw))
-        held = kind(str(data_dir), train=self.split == "train", download=download)
-        return held.data.numpy()[:, None], held.targets.numpy()
+        kind = getattr(torchvision.datasets, self.folder.split("/")[0])
+        for name, md5 in kind.resources:
+            failure: Exception | None = None
+            for mirror in kind.mirrors:
+                try:
+                    download_url(mirror + name, str(data_dir / self.folder), name, md5)
+                    break
+                except (RuntimeError, OSError) as error:
+                    failure = error
+            else:
+                raise RuntimeError(f"{name}: {failure}") from failure
+
+    def read(self, data_dir: Path) -> tuple[np.ndarray, np.ndarray]:
+        raw = data_dir / self.folder
+        prefix = "train" if self.split == "train" else "t10k"
+        contents = {name: self._verified(raw, name) for name in self.published}
+        return contents[f"{prefix}-images-idx3-ubyte"][:, None], contents[f"{prefix}-labels-idx1-ubyte"]
+
+    def _verified(self, raw: Path, name: str) -> np.ndarray:
+        """What a file holds, after each form in which it lies there was found to be as published."""
+        for file in (raw / name, raw / f"{name}.gz"):
+            if file.is_file():
+                try:
+                    with file.open("rb") if file.suffix != ".gz" else gzip.open(file) as opened:
+                        content = opened.read(2**26)  # more than any of them, and a bound for what unpacks without end
+                except (OSError, EOFError, zlib.error) as error:
+                    raise ValueError(f"{file} is damaged: {error}") from error
+                if hashlib.md5(content, usedforsecurity=False).hexdigest() != self.published[name]:
+                    raise ValueError(f"{file} is damaged: it is not the published file, remove it")
+        return read_idx(content)
+
+
+def read_idx(content: bytes) -> np.ndarray:
+    """The array uint8 in a file of MNIST's format: two zeros, a type, the number of axes, their sizes, the values."""
+    sizes = struct.unpack_from(f">{content[3]}I", content, 4)
+    return np.frombuffer(content, np.uint8, offset=4 + 4 * len(sizes)).reshape(sizes)
 
 
 class FashionMnist(Mnist):
     """Fashion-MNIST: 60,000 pictures of ten kinds of clothes, 28x28 grey (Xiao et al. 2017)."""
 
     name = "fashion_mnist"
-    folder = "FashionMNIST"
-    files = tuple(f"FashionMNIST/raw/{part}" for part in MNIST_FILES)
+    folder = "FashionMNIST/raw"
     get = "put the four Fashion-MNIST files *-ubyte.gz into {data_dir}/FashionMNIST/raw"
+    published: ClassVar[Mapping[str, str]] = {
+        "train-images-idx3-ubyte": "f4a8712d7a061bf5bd6d2ca38dc4d50a",
+        "train-labels-idx1-ubyte": "9018921c3c673c538a1fc5bad174d6f9",
+        "t10k-images-idx3-ubyte": "8181f5470baa50b63fa0f6fddb340f0a",
+        "t10k-labels-idx1-ubyte": "15d484375f8d13e6eb1aabb0c3f46965",
+    }
 
 
 class StackedMnist(Source):
@@ -147,11 +199,23 @@ class Cifar10(VisionSource):
 
     name = "cifar10"
     shape = (3, 32, 32)
-    files = tuple(f"cifar-10-batches-py/{part}" for part in (*(f"data_batch_{k}" for k in range(1, 6)), "test_batch"))
+    folder = "cifar-10-batches-py"
     get = "unpack cifar-10-python.tar.gz in {data_dir}, so that cifar-10-batches-py lies there with its eight files"
 
-    def read(self, data_dir: Path, download: bool) -> tuple[np.ndarray, np.ndarray]:
+    def files(self, folder: Path) -> list[Path]:
+        names = [*(f"data_batch_{k}" for k in range(1, 6)), "test_batch", "batches.meta"]
+        found = [folder / name for name in names]
+        return found if all(file.is_file() for file in found) else []
+
+    def fetch(self, data_dir: Path) -> None:
+        self._torchvision(data_dir, download=True)
+
+    def read(self, data_dir: Path) -> tuple[np.ndarray, np.ndarray]:
+        held = self._torchvision(data_dir, download=False)
+        return np.ascontiguousarray(held.data.transpose(0, 3, 1, 2)), np.asarray(held.targets)
+
+    def _torchvision(self, data_dir: Path, download: bool) -> Any:
+        """The set as torchvision reads it, which verifies every file first."""
         from torchvision.datasets import CIFAR10
 
-        held = CIFAR10(str(data_dir), train=self.split == "train", download=download)
-        return np.ascontiguousarray(held.data.transpose(0, 3, 1, 2)), np.asarray(held.targets)
+        return CIFAR10(str(data_dir), train=self.split == "train", download=download)

@@ -116,8 +116,8 @@ def needs_labels(classes: int | None) -> int:
     """
     if not classes or classes < 2:
         raise ValueError(
-            "this game needs a dataset with labels: use dataset=digits, mnist, cifar10, ring8, or image_folder with a "
-            "folder per class, or another model"
+            "this game needs a dataset with labels: use dataset=digits, mnist, cifar10, ring8, image_folder with a "
+            "folder per class, or celeba with list_attr_celeba.txt beside its pictures, or another model"
         )
     return classes
 

@@ -38,9 +38,12 @@ class Evaluation:
         self._drawn: dict[int, np.ndarray] = {}
 
     def samples(self, n: int) -> np.ndarray:
-        """n generated samples (n, *shape), drawn once for all metrics that want as many."""
+        """n generated samples, drawn once for all metrics that want as many: float64 (n, D) or float32 (n, C, H, W)."""
         if n not in self._drawn:
-            self._drawn[n] = self._draw(n).double().numpy()
+            drawn = self._draw(n)
+            self._drawn[n] = (
+                drawn.double() if drawn.dim() == 2 else drawn.float()
+            ).numpy()  # thousands of images fill memory
         return self._drawn[n]
 
 

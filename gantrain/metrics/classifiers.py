@@ -30,7 +30,7 @@ class TestError(Metric):
         assert evaluation.place is not None
         part = evaluation.source.held_out_part()
         assert part is not None
-        batches = part.open(replace(evaluation.place, say=lambda text: None))
+        batches = part.open(replace(evaluation.place, limit=None, say=lambda text: None))
         assert batches.size is not None
         try:
             held = batches.draw(0, batches.size)

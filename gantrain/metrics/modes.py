@@ -74,9 +74,12 @@ class StackedModes(Metric):
         assert evaluation.place is not None
         name = digit_classifier(evaluation.place)
         border = evaluation.source.border
-        samples = torch.from_numpy(evaluation.samples(self.n)).float()
+        samples = torch.from_numpy(evaluation.samples(self.n))
         inside = samples[..., border : samples.shape[-2] - border, border : samples.shape[-1] - border]
-        digits = name(inside.flatten(0, 1).unsqueeze(1)).view(-1, 3).numpy()
+        named = [
+            name(part.flatten(0, 1).unsqueeze(1)) for part in inside.split(1000)
+        ]  # a cropped copy of few at a time
+        digits = torch.cat(named).view(-1, 3).numpy()
         counts = np.bincount(digits @ np.array([100, 10, 1]), minlength=1000)
         share = counts / counts.sum()
         return {"modes": int((counts > 0).sum()), "reverse_kl": rel_entr(share, np.full(1000, 1e-3)).sum()}

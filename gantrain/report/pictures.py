@@ -77,7 +77,7 @@ def animate(files: list[Path], file: Path, seconds: float = 6.0) -> None:
     if len(files) < 2:
         return
     files = [files[round(k)] for k in np.linspace(0, len(files) - 1, min(len(files), 60))]
-    frames = [Image.open(f).convert("RGB").quantize(128) for f in files]
+    frames = [Image.open(f, formats=["PNG"]).convert("RGB").quantize(128) for f in files]
     pause = round(1000 * seconds / len(frames))
     frames[0].save(file, save_all=True, append_images=frames[1:], duration=[pause] * (len(frames) - 1) + [1500], loop=0)
 

@@ -42,7 +42,11 @@ def test_pictures_are_reconstructed(gantrain: Command, tmp_path: Path) -> None:
     Path("pictures").mkdir()
     for k in range(3):
         Image.new("RGB", (20, 30), (k * 80,) * 3).save(f"pictures/{k}.png")
-    assert gantrain("sample", f"run={run}", "input=pictures", "out=again.npz").returncode == 0
+    Path("pictures/broken.png").write_text("no picture")
+    done = gantrain("sample", f"run={run}", "input=pictures", "out=again.npz")
+    assert done.returncode == 0, done.stderr
+    assert "skipped" in done.stdout
+    assert "broken.png" in done.stdout
     held = np.load("again.npz")
     assert held["samples"].shape == (3, 16, 16, 1)
     assert held["code"].shape == (3, 32)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from conftest import CPU
 
-from gantrain.data import Augment, Digits, Place
+from gantrain.data import Augment, Digits, Place, Ring
 from gantrain.data.batches import DeviceBatches, Order, StreamedBatches, to_real
 
 FIELDS = {"real": np.arange(10, dtype=np.float32)[:, None], "label": np.arange(10)}
@@ -58,8 +58,37 @@ def test_budget_decides_and_changes_nothing(tmp_path: Path) -> None:
     ahead.close()
 
 
+def test_labels_and_augmentation_travel_alike_from_device_and_disk() -> None:
+    fields = {"real": (np.arange(40) * 6).astype(np.uint8).reshape(40, 1, 1, 1).repeat(4, 3), "label": np.arange(40)}
+    fields["real"][..., 0] = 255  # a left side
+    device, streamed = (kind(fields, CPU, 0, Augment(flip=True)) for kind in (DeviceBatches, StreamedBatches))
+    for position in (0, 15, 30):
+        drawn = []
+        for batches in (device, streamed):
+            torch.manual_seed(position)
+            drawn.append(batches.draw(position, 15))
+        assert torch.equal(drawn[0]["real"], drawn[1]["real"])
+        assert torch.equal(((drawn[0]["real"][:, 0, 0, 1] + 1) * 127.5).round().long(), drawn[0]["label"] * 6)
+        assert torch.equal(drawn[0]["label"], drawn[1]["label"])
+    streamed.close()
+
+
+def test_few_samples_are_the_same_few(tmp_path: Path) -> None:
+    """As many as were asked for, whichever batch, from the device and from disk."""
+    for budget in (None, 0):
+        few = Digits(8, held_out=100).open(Place(tmp_path, CPU, cache=tmp_path, limit=5, budget=budget))
+        assert few.size == 5
+        assert len({x.numpy().tobytes() for x in few.draw(0, 40)["real"]}) == 5
+        few.close()
+    fixed = Ring().open(Place(tmp_path, CPU, limit=5))
+    assert len(fixed.draw(0, 40)["real"].unique(dim=0)) == 5
+
+
 def test_pixels_become_minus_one_to_one() -> None:
     assert to_real(torch.tensor([0, 255], dtype=torch.uint8)).tolist() == [-1.0, 1.0]
+    assert to_real(torch.arange(256, dtype=torch.uint8)).diff().sub(2 / 255).abs().max() < 1e-6
+    numbers = torch.tensor([0.0, 255.0])
+    assert torch.equal(to_real(numbers), numbers)
 
 
 def test_augmentation() -> None:
@@ -79,3 +108,44 @@ def test_augmentation() -> None:
     assert turned.shape == x.shape
     assert not torch.equal(turned, x)
     assert torch.equal(Augment()(x), x)
+
+
+def test_each_image_is_turned_by_its_own_angle_in_degrees() -> None:
+    """A ramp along x has, after a turn by a, the slopes cos a and ± sin a at the centre; a is even over ±10°."""
+    torch.manual_seed(0)
+    ramp = torch.linspace(-1, 1, 33).expand(1000, 1, 33, 33)
+    turned = Augment(rotate=10)(ramp)[:, 0]
+    across, down = turned[:, 16, 17] - turned[:, 16, 15], turned[:, 17, 16] - turned[:, 15, 16]
+    angle = torch.rad2deg(torch.atan2(down, across))
+    assert angle.abs().max() <= 10.001
+    assert angle.std().item() == pytest.approx(20 / 12**0.5, rel=0.05)
+    assert angle.mean().abs() < 0.6
+    assert turned[:, 16, 16].abs().max() < 1e-5, "the centre stays"
+
+
+def test_each_image_is_shifted_by_itself() -> None:
+    """A point takes each of the 25 places up to two pixels away, about equally often."""
+    torch.manual_seed(0)
+    x = torch.zeros(1000, 1, 9, 9)
+    x[:, :, 4, 4] = 1
+    shifted = Augment(crop=2)(x)
+    assert torch.equal(shifted.sum((1, 2, 3)), torch.ones(1000))
+    rows, columns = shifted.flatten(1).argmax(1) // 9 - 4, shifted.flatten(1).argmax(1) % 9 - 4
+    places = ((rows + 2) * 5 + columns + 2).bincount()
+    assert len(places) == 25
+    assert places.min() > 15
+
+
+def test_the_border_of_a_shifted_image_is_reflected() -> None:
+    torch.manual_seed(0)
+    x = torch.arange(5.0).expand(50, 1, 5, 5)
+    seen = {tuple(row.tolist()) for row in Augment(crop=1)(x)[:, 0, 2]}
+    assert seen == {(1, 0, 1, 2, 3), (0, 1, 2, 3, 4), (1, 2, 3, 4, 3)}
+
+
+def test_channels_are_augmented_together() -> None:
+    torch.manual_seed(0)
+    x = torch.rand(50, 1, 8, 8).expand(50, 3, 8, 8)
+    y = Augment(flip=True, crop=2, rotate=20)(x)
+    assert torch.equal(y[:, 0], y[:, 1])
+    assert torch.equal(y[:, 0], y[:, 2])

@@ -168,6 +168,12 @@ def test_array_standardises_and_keeps_the_way_back(tmp_path: Path) -> None:
         ("nan.csv", "1,2\nnan,3\n", "not finite, row 1"),
         ("table.xlsx", "", "neither"),
         ("one.csv", "1,2\n", "at least two rows"),
+        ("hole.csv", "1,\n3,4\n5,6\n", "cannot be read"),
+        ("holes.csv", ",\n3,4\n5,6\n", "cannot be read"),
+        ("later.csv", "a,b\n1,2\n3,\n", "cannot be read"),
+        ("slip.csv", "1,2o\n3,4\n5,6\n", "mixes numbers and words"),
+        ("empty.npy", "", "cannot be read"),
+        ("empty.npz", "", "cannot be read"),
     ],
 )
 def test_array_refuses(tmp_path: Path, name: str, content: str | None, sentence: str) -> None:
@@ -175,6 +181,29 @@ def test_array_refuses(tmp_path: Path, name: str, content: str | None, sentence:
         (tmp_path / name).write_text(content)
     with pytest.raises(UserError, match=sentence):
         Array(str(tmp_path / name), 2).open(place(tmp_path))
+
+
+@pytest.mark.parametrize("before", ["", "\ufeff", "a,b\n", "\ufeffa,b\n", "\ufeff,b\n", "# 7 rows\n", "# 1,2\n"])
+def test_no_row_is_lost(tmp_path: Path, before: str) -> None:
+    """A byte-order mark, as spreadsheets write it, names and remarks are no rows; everything else is."""
+    (tmp_path / "t.csv").write_text(before + "1,2\n3,4\n5,6 # the last\n", encoding="utf-8")
+    batches = Array(str(tmp_path / "t.csv"), 2).open(place(tmp_path))
+    assert batches.size == 3
+    back = batches.draw(0, 3)["real"] * batches.facts["std"] + batches.facts["mean"]
+    assert sorted(back[:, 0].round().tolist()) == [1, 3, 5]
+
+
+def test_a_constant_column_stays_what_it_is(tmp_path: Path) -> None:
+    """The mean of many 0.1 is not 0.1, and their deviation not 0, by rounding alone."""
+    np.save(tmp_path / "t.npy", np.stack([np.full(1000, 0.1), np.arange(1000)], 1))
+    batches = Array(str(tmp_path / "t.npy"), 2).open(place(tmp_path))
+    assert batches.draw(0, 1000)["real"][:, 0].abs().max() < 1e-6
+
+
+def test_complex_numbers_are_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / "t.npy", np.ones((4, 2)) * 1j)
+    with pytest.raises(UserError, match="complex"):
+        Array(str(tmp_path / "t.npy"), 2).open(place(tmp_path))
 
 
 def test_array_never_unpickles(tmp_path: Path) -> None:
@@ -207,6 +236,7 @@ def test_damaged_mnist_is_refused(tmp_path: Path, real_data: Path) -> None:
     raw.mkdir(parents=True)
     for file in (real_data / "MNIST" / "raw").iterdir():
         (raw / file.name).write_bytes(file.read_bytes())
+    assert Mnist().open(place(tmp_path)).size == 60_000
     (raw / "train-labels-idx1-ubyte.gz").write_bytes(b"damaged")
     with pytest.raises(UserError, match="damaged"):
         Mnist().open(place(tmp_path))

@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from conftest import CPU, Command
-from torch import Tensor
+from torch import Tensor, nn
 
-from gantrain.data import Digits, Gaussian1d, Place, StackedMnist
+from gantrain.data import Digits, Gaussian1d, Mnist, Place, StackedMnist
 from gantrain.metrics import CodeError, Evaluation, StackedModes, TestError, modes
+from gantrain.metrics import digit_classifier as digits
 from gantrain.metrics.classifiers import assigned
 from gantrain.metrics.digit_classifier import digit_classifier
 
@@ -78,10 +80,57 @@ def test_the_digit_classifier_is_trained_once(real_data: Path, tmp_path: Path, m
     said: list[str] = []
     place = Place(real_data, CPU, cache=tmp_path, say=said.append)
     name = digit_classifier(place)
-    from gantrain.data import Mnist
-
     held = Mnist("test").open(place).draw(0, 1000)
     found = name(held["real"])
     assert (found == held["label"]).float().mean() > 0.93
     assert torch.equal(digit_classifier(place)(held["real"]), found)
     assert sum("training a classifier" in line for line in said) == 1
+
+
+def test_images_are_held_in_their_own_precision(tmp_path: Path) -> None:
+    """25,600 of three channels would fill half a GiB as float64."""
+    drawn = torch.rand(10, 3, 28, 28)
+    assert Evaluation(StackedMnist(), lambda n: drawn).samples(10).nbytes == 4 * drawn.numel()
+    table = Evaluation(Gaussian1d(), nothing).samples(10)
+    assert table.dtype == "float64"
+
+
+def test_few_training_samples_leave_the_held_out_part_whole(tmp_path: Path) -> None:
+    place = Place(tmp_path, CPU, cache=tmp_path, limit=4)
+    seen: list[int] = []
+
+    def classify(x: Tensor) -> Tensor:
+        seen.append(len(x))
+        return torch.zeros(len(x), 10)
+
+    TestError()(Evaluation(Digits(8, held_out=360), nothing, classify=classify, place=place))
+    assert seen == [360]
+
+
+def test_another_network_or_other_digits_are_learnt_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And of what was learnt before nothing stays behind."""
+    monkeypatch.setattr(digits, "STEPS", 2)
+    brightness = [0]
+
+    def fields(self: Mnist, place: Place) -> dict[str, np.ndarray]:
+        images = np.full((20, 1, 28, 28), brightness[0], np.uint8)
+        return {"real": images, "label": np.arange(20) % 10}
+
+    monkeypatch.setattr(Mnist, "fields", fields)
+    said: list[str] = []
+    place = Place(tmp_path, CPU, cache=tmp_path, say=said.append)
+    foreign = tmp_path / "digit-classifier-mine.pt"
+    foreign.write_text("mine")
+
+    def trained() -> bool:
+        said.clear()
+        digit_classifier(place)
+        assert len(list(tmp_path.glob("digit-classifier-*.pt"))) == 2
+        return any("training a classifier" in line for line in said)
+
+    assert (trained(), trained()) == (True, False)
+    brightness[0] = 9
+    assert (trained(), trained()) == (True, False)
+    monkeypatch.setattr(digits, "network", lambda: nn.Sequential(nn.Flatten(), nn.Linear(784, 10)))
+    assert (trained(), trained()) == (True, False)
+    assert foreign.exists()

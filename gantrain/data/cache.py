@@ -1,0 +1,98 @@
+"""The cache of packs: where one lies, and which are removed when another is made."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+LIMIT = 64 * 2**30
+"""So many bytes may lie in the cache before packs that were not used lately are removed."""
+
+ABANDONED = 24 * 3600
+"""A pack in the making in which so many seconds nothing was written belongs to a process that was killed."""
+
+
+def cache_folder() -> Path:
+    """Where packed data lies: `GANTRAIN_CACHE`, else ~/.cache/gantrain."""
+    return Path(os.environ.get("GANTRAIN_CACHE") or Path.home() / ".cache" / "gantrain").expanduser()
+
+
+def pack_folder(cache: Path, facts: Mapping[str, Any]) -> Path:
+    """The folder of the pack with these facts: its name holds a hash of them."""
+    key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+    return cache / f"{facts['name']}-{key}"
+
+
+def mark_used(folder: Path) -> None:
+    """Notes that a pack is in use now."""
+    with contextlib.suppress(OSError):  # another's cache, which can only be read
+        os.utime(folder / "facts.json")
+
+
+def tidy(cache: Path, made: Path, say: Callable[[str], None]) -> None:
+    """Removes what the pack `made` replaces, packs that were never finished, and the longest unused beyond `LIMIT`.
+
+    Whatever is not wholly a pack stays where it is.
+    """
+    packs = {folder: facts for folder in cache.iterdir() if (facts := _facts_of(folder)) is not None}
+    own = packs.pop(made, None)
+    if own is None:
+        return
+    total = _size(made)
+    for folder in sorted(packs, key=_last_used, reverse=True):
+        if all(packs[folder].get(key) == own[key] for key in ("name", "settings")):
+            say(f"data: removed {folder}: it was packed from the same files as they were before")
+            _remove(folder)
+        elif total + _size(folder) > LIMIT:
+            say(f"data: removed {folder}: the cache would hold more than {LIMIT / 2**30:.0f} GiB")
+            _remove(folder)
+        else:
+            total += _size(folder)
+    for folder in cache.iterdir():
+        begun = re.fullmatch(r"\.\w+-[0-9a-f]{16}\.\d+", folder.name) and _holds_only(folder, r".*\.npy(\.part)?")
+        if begun and time.time() - max(f.stat().st_mtime for f in (folder, *folder.iterdir())) > ABANDONED:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _facts_of(folder: Path) -> dict[str, Any] | None:
+    """The facts of a pack; None for anything else."""
+    if not _holds_only(folder, r".*\.npy"):
+        return None
+    try:
+        facts = json.loads((folder / "facts.json").read_text())
+        return facts if pack_folder(folder.parent, facts) == folder else None
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _holds_only(folder: Path, names: str) -> bool:
+    """Whether it is a real folder of nothing but facts.json and files with such names."""
+    if folder.is_symlink() or not folder.is_dir():
+        return False
+    return all(f.is_file() and re.fullmatch(rf"facts\.json|{names}", f.name) for f in folder.iterdir())
+
+
+def _size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.iterdir())
+
+
+def _last_used(folder: Path) -> float:
+    return (folder / "facts.json").stat().st_mtime
+
+
+def _remove(folder: Path) -> None:
+    """Renames first, so that a pack is whole or not there."""
+    away = folder.with_name(f".{folder.name}.{os.getpid()}")
+    try:
+        folder.rename(away)
+    except OSError:  # in use, where the system minds
+        return
+    shutil.rmtree(away, ignore_errors=True)
