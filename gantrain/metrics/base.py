@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import ClassVar
+from typing import ClassVar, TypeVar, cast
 
 import numpy as np
 from torch import Tensor
 
 from gantrain.data import Place, Source
+
+Made = TypeVar("Made")
 
 
 class Evaluation:
@@ -36,12 +38,19 @@ class Evaluation:
         self.discriminator, self.probability = discriminator, probability
         self.classify, self.place = classify, place
         self._drawn: dict[int, np.ndarray] = {}
+        self._made: dict[tuple[Callable[..., object], int], object] = {}
 
     def samples(self, n: int) -> np.ndarray:
         """n generated samples (n, *shape), drawn once for all metrics that want as many."""
         if n not in self._drawn:
             self._drawn[n] = self._draw(n).double().numpy()
         return self._drawn[n]
+
+    def once(self, make: Callable[[Evaluation, int], Made], n: int) -> Made:
+        """What `make` makes of this evaluation and n samples, made once for all metrics that want it."""
+        if (make, n) not in self._made:
+            self._made[make, n] = make(self, n)
+        return cast(Made, self._made[make, n])
 
 
 class Metric:
