@@ -30,16 +30,17 @@ class PiecewiseGaussian:
 
     A piece has as much mass as samples. One that its samples contradict by Kolmogorov's test is cut at the sample where
     the two distribution functions differ most. So the width follows the samples however they are spread, a Gaussian
-    stays one piece, and beyond the samples the tails are a Gaussian's.
+    stays one piece, and beyond the samples the tails are a Gaussian's, fitted to √N samples at least.
 
     Args:
-        narrowest: the least standard deviation of a piece, which samples that are all equal get.
+        narrowest: standard deviation of the blur that keeps equal samples apart; no piece is narrower.
     """
 
     def __init__(self, samples: np.ndarray, narrowest: float) -> None:
-        self._x = np.sort(np.ravel(samples).astype(np.float64))
-        self._score = ndtri((np.arange(len(self._x)) + 0.5) / len(self._x))  # where N(0, 1) has as many samples below
-        self._narrowest = narrowest
+        n = samples.size
+        self._score = ndtri((np.arange(n) + 0.5) / n)  # where N(0, 1) has as many samples below
+        self._x = np.sort(samples.ravel().astype(np.float64)) + narrowest * self._score
+        self._tail = math.isqrt(n)  # fewer samples would not tell how wide a tail is
         self.pieces: list[Piece] = []
         waiting: list[tuple[int | None, int | None]] = [(None, None)]
         while waiting:  # the leftmost waits at the end, so that pieces are found in their order
@@ -75,20 +76,19 @@ class PiecewiseGaussian:
             through = -1 if first is None else 0
             closed = first is not None or last is not None
             mean_x, mean_score = (x[through], score[through]) if closed else (x.mean(), 0.0)
-            width = score - mean_score
-            std = (x - mean_x) @ width / (width @ width) if width.any() else 0.0  # 0: the outermost sample alone
-        std = max(float(std), self._narrowest)
-        return Piece(first, last, float(mean_x - std * mean_score), std)
+            std = (x - mean_x) @ (score - mean_score) / np.square(score - mean_score).sum()
+        return Piece(first, last, float(mean_x - std * mean_score), float(std))
 
     def _contradiction(self, piece: Piece) -> int | None:
         """The number of the sample at which the piece deviates most from its samples, if by too much."""
-        x = self._x[piece.first : _after(piece.last)]
-        begin = piece.first or 0
-        expected = ndtr((x - piece.mean) / piece.std) * len(self._x) - 0.5
-        off = np.abs(expected - np.arange(begin, begin + len(x)))
-        cut = begin + int(off.argmax())
-        wrong = off.max() > CRITICAL * math.sqrt(len(x)) and piece.std > self._narrowest
-        return cut if wrong and cut not in (piece.first, piece.last) else None
+        n = len(self._x)
+        begin = self._tail if piece.first is None else piece.first + 1
+        end = n - self._tail if piece.last is None else piece.last
+        if begin >= end:
+            return None
+        expected = ndtr((self._x[begin:end] - piece.mean) / piece.std) * n - 0.5
+        off = np.abs(expected - np.arange(begin, end))
+        return begin + int(off.argmax()) if off.max() > CRITICAL * math.sqrt(end - begin) else None
 
 
 def _after(last: int | None) -> int | None:

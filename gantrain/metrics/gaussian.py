@@ -81,7 +81,7 @@ NODES, WEIGHTS = np.polynomial.legendre.leggauss(4)
 
 @dataclass(frozen=True)
 class Densities:
-    """Places x (M,), their weights in a quadrature, and there the logarithms of p, the truth, and of q, the samples'."""
+    """Places x (M,), their weights in a quadrature, and there the logarithms of p, the truth, and q, the samples'."""
 
     x: np.ndarray
     weight: np.ndarray

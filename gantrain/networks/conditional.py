@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from gantrain.networks.layers import spectrally_normalise
+from gantrain.networks.layers import Pad, spectrally_normalise
 from gantrain.networks.network import Discriminator, Generator
 
 Conditioning = Literal["concat", "embedding", "projection"]
@@ -101,9 +101,13 @@ class ConditionalDiscriminator(Discriminator):
         super().__init__()
         self.classes, self.conditioning = classes, conditioning
         inner = network(shape=shape)
-        self.flat = isinstance(inner.trunk[0], nn.Flatten)
+        first = inner.trunk[0]
+        self.flat = isinstance(first, nn.Flatten)
         if self.flat:
             shape = [math.prod(shape)]
+        self.pad = first if isinstance(first, Pad) and conditioning != "projection" else nn.Identity()
+        if isinstance(self.pad, Pad):  # the label's maps cover the whole canvas, where black would be another label
+            shape = [shape[0], self.pad.canvas, self.pad.canvas]
         area = math.prod(shape[1:])
         wide = EMBEDDED if len(shape) == 1 else 1
         extra = {"concat": classes, "embedding": wide, "projection": 0}[conditioning]
@@ -121,8 +125,7 @@ class ConditionalDiscriminator(Discriminator):
 
     def judge(self, x: Tensor, **told: Tensor) -> tuple[Tensor, Tensor]:
         label = told["label"]
-        if self.flat:
-            x = x.flatten(1)
+        x = self.pad(x.flatten(1) if self.flat else x)
         if self.conditioning == "concat":
             one_hot = F.one_hot(label, self.classes).to(x.dtype)
             x = torch.cat([x, one_hot.view(*one_hot.shape, *[1] * (x.dim() - 2)).expand(-1, -1, *x.shape[2:])], 1)
