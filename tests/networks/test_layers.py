@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from gantrain.networks import (
     DCGANDiscriminator,
@@ -19,7 +20,7 @@ from gantrain.networks import (
     ResNetGenerator,
 )
 from gantrain.networks.conditional import ConditionalDiscriminator
-from gantrain.networks.layers import Crop, Pad
+from gantrain.networks.layers import Crop, Pad, norm2d
 from gantrain.networks.resnet import Block, SumPool
 from gantrain.tricks.inserting import insert_before
 
@@ -104,6 +105,69 @@ def test_residual_networks_begin_as_the_papers_code() -> None:
             assert not layer.bias.any()
             found.add(inside_block)
     assert found == {True, False}
+
+
+@pytest.mark.parametrize("spectral_norm", [True, False])
+def test_spectral_norm_is_on_every_layer_or_on_none(spectral_norm: bool) -> None:
+    network = ResNetDiscriminator([3, 32, 32], width=16, spectral_norm=spectral_norm)
+    layers = [part for part in network.modules() if isinstance(part, (nn.Conv2d, nn.Linear))]
+    assert len(layers) == 2 + 2 + 2 + 2 + 2 + 1  # four blocks, shortcuts where they halve, and the head
+    assert all(parametrize.is_parametrized(layer, "weight") == spectral_norm for layer in layers)
+
+
+# --- strided convolutions ---------------------------------------------------------------------------------------------
+
+
+def test_strided_networks_begin_as_the_paper() -> None:
+    """Radford et al. 2015: weights N(0, 0.02²); their reference code draws the gains of norms from N(1, 0.02²)."""
+    torch.manual_seed(0)
+    for network in (DCGANGenerator([3, 32, 32], 100, width=32), DCGANDiscriminator([3, 32, 32], width=64)):
+        for layer in network.modules():
+            if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, nn.BatchNorm2d)):
+                mean = 1 if isinstance(layer, nn.BatchNorm2d) else 0
+                assert layer.weight.mean().item() == pytest.approx(mean, abs=0.01)
+                assert layer.weight.std().item() == pytest.approx(0.02, rel=0.25)
+                assert layer.bias is None or not layer.bias.any()
+
+
+def test_strided_networks_are_normalised_but_for_their_ends() -> None:
+    """Radford et al. 2015: no norm at G's output and D's input; ReLU in G with tanh last, LeakyReLU 0.2 in D."""
+    generator, judge = DCGANGenerator([3, 32, 32], 8, width=4), DCGANDiscriminator([3, 32, 32], width=4)
+    kinds = [type(part).__name__ for part in generator.modules() if not list(part.children())]
+    stage = ["ConvTranspose2d", "BatchNorm2d", "ReLU"]
+    assert kinds == ["Unflatten", *stage, *stage, *stage, "ConvTranspose2d", "Tanh", "Crop"]
+    kinds = [type(part).__name__ for part in judge.modules() if not list(part.children())]
+    stage = ["Conv2d", "BatchNorm2d", "LeakyReLU"]
+    assert kinds == ["Pad", "Conv2d", "LeakyReLU", *stage, *stage, "Flatten", "Linear"]
+    assert all(part.negative_slope == 0.2 for part in judge.modules() if isinstance(part, nn.LeakyReLU))
+    bias = [part.bias is not None for part in judge.modules() if isinstance(part, nn.Conv2d)]
+    assert bias == [True, False, False], "a norm has a bias of its own"
+
+
+def test_widths_double_up_to_sixteenfold() -> None:
+    judge, generator = DCGANDiscriminator([1, 256, 256], width=2), DCGANGenerator([1, 256, 256], 8, width=2)
+    assert [m.out_channels for m in judge.modules() if isinstance(m, nn.Conv2d)] == [2, 4, 8, 16, 32, 32]
+    widths = [m.out_channels for m in generator.modules() if isinstance(m, nn.ConvTranspose2d)]
+    assert widths == [32, 32, 16, 8, 4, 2, 1]
+
+
+def test_layer_norm_is_over_all_of_a_sample_with_a_gain_per_channel() -> None:
+    """Gulrajani et al. 2017: not instance norm, which would level channels too."""
+    x = torch.randn(3, 4, 5, 5) * torch.tensor([1.0, 2, 3, 4]).view(4, 1, 1) + 7
+    norm = norm2d("layer", 4)
+    y = norm(x)
+    torch.testing.assert_close(y, (x - x.mean((1, 2, 3), keepdim=True)) / x.std((1, 2, 3), correction=0, keepdim=True))
+    assert [tuple(p.shape) for p in norm.parameters()] == [(4,), (4,)]
+
+
+@pytest.mark.parametrize("std", [0.3, 0.01])
+def test_fully_connected_networks_begin_as_asked(std: float) -> None:
+    torch.manual_seed(0)
+    for network in (MLPGenerator([50], 50, [100], init_std=std), MLPDiscriminator([50], [100], init_std=std)):
+        weights = torch.cat([m.weight.flatten() for m in network.modules() if isinstance(m, nn.Linear)])
+        assert weights.std().item() == pytest.approx(std, rel=0.05)
+        assert not any(m.bias.any() for m in network.modules() if isinstance(m, nn.Linear))
+    assert MLPDiscriminator([50], [100]).head.bias.any()  # type: ignore[union-attr,operator]
 
 
 # --- the canvas -------------------------------------------------------------------------------------------------------

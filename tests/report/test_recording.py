@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import re
@@ -146,6 +147,35 @@ def test_lines_come_now_and_then_and_at_the_end(
     assert steps[-1] == 63
     assert max(b - a for a, b in pairwise(steps)) == 15
     assert len(steps) <= 8
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_on_a_terminal_there_is_one_bar_that_goes_on_where_the_run_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stdout", terminal)
+    bar = Bar(Console(), start=100, steps=200, batch_size=32)
+    bar.show({"generator": 0.69314})
+    for step in (101, 150, 200):
+        bar.at(step)
+    bar.close()
+    last = terminal.getvalue().rpartition("\r")[2]
+    assert "200/200" in last
+    assert "generator 0.693" in last
+    assert "100/200" in terminal.getvalue()
+
+
+def test_settings_stand_beside_the_figures_on_the_board(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path)
+    recorder.settings({"seed": 3, "tricks": ["ema"], "loss": "hinge"}, {"metrics/modes": 8.0})
+    recorder.close()
+    content = board_of(tmp_path).PluginTagToContent("hparams")
+    begun = content["_hparams_/session_start_info"]
+    assert all(word in begun for word in (b"seed", b"tricks", b"ema", b"hinge"))
+    assert b"metrics/modes" in content["_hparams_/experiment"]
 
 
 def test_the_table_of_a_model_counts_each_parameter_once() -> None:
