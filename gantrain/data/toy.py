@@ -49,9 +49,9 @@ class Gaussian1d(Distribution):
         x = torch.randn(n, 1, device=device) * self.std + self.mean
         return {"real": x.sort(0).values if self.sorted else x}
 
-    def density(self, x: np.ndarray) -> np.ndarray:
-        """p(x) for points of any shape."""
-        return np.exp(-0.5 * ((x - self.mean) / self.std) ** 2) / (self.std * math.sqrt(2 * math.pi))
+    def log_density(self, x: np.ndarray) -> np.ndarray:
+        """log p(x) for points of any shape."""
+        return -0.5 * ((x - self.mean) / self.std) ** 2 - math.log(self.std * math.sqrt(2 * math.pi))
 
 
 class GaussianMixture(Distribution):

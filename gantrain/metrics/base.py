@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import ClassVar
+from typing import ClassVar, TypeVar, cast
 
 import numpy as np
 from torch import Tensor
 
 from gantrain.data import Place, Source
+
+Made = TypeVar("Made")
 
 
 class Evaluation:
@@ -36,15 +38,21 @@ class Evaluation:
         self.discriminator, self.probability = discriminator, probability
         self.classify, self.place = classify, place
         self._drawn: dict[int, np.ndarray] = {}
+        self._made: dict[tuple[Callable[..., object], int], object] = {}
 
     def samples(self, n: int) -> np.ndarray:
         """n generated samples, drawn once for all metrics that want as many: float64 (n, D) or float32 (n, C, H, W)."""
         if n not in self._drawn:
             drawn = self._draw(n)
-            self._drawn[n] = (
-                drawn.double() if drawn.dim() == 2 else drawn.float()
-            ).numpy()  # thousands of images fill memory
+            precise = drawn.dim() == 2  # thousands of images would fill memory
+            self._drawn[n] = (drawn.double() if precise else drawn.float()).numpy()
         return self._drawn[n]
+
+    def once(self, make: Callable[[Evaluation, int], Made], n: int) -> Made:
+        """What `make` makes of this evaluation and n samples, made once for all metrics that want it."""
+        if (make, n) not in self._made:
+            self._made[make, n] = make(self, n)
+        return cast(Made, self._made[make, n])
 
 
 class Metric:

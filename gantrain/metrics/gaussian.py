@@ -1,17 +1,17 @@
-"""Exact figures for the Gaussian on the line."""
+"""Figures against the Gaussian on the line, whose density is known."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.integrate import trapezoid
-from scipy.special import ndtr, ndtri, rel_entr
-from scipy.stats import gaussian_kde
+from scipy.special import expit, ndtr, ndtri
 
 from gantrain.data import Gaussian1d, Source
 from gantrain.metrics.base import Evaluation, Metric
+from gantrain.metrics.density import PiecewiseGaussian
 
 
 class GaussianMetric(Metric):
@@ -73,48 +73,85 @@ class Moments(GaussianMetric):
         return {"mean": x.mean(), "std": x.std()}
 
 
+SCORES = np.linspace(-10, 10, 101)
+"""Standard scores between which a Gaussian is smooth enough for four nodes, and beyond which its mass is 1e-23."""
+
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(4)
+
+
+@dataclass(frozen=True)
+class Densities:
+    """Places x (M,), their weights in a quadrature, and there the logarithms of p, the truth, and q, the samples'."""
+
+    x: np.ndarray
+    weight: np.ndarray
+    log_p: np.ndarray
+    log_q: np.ndarray
+
+    def integral(self, values: np.ndarray) -> float:
+        """∫ f(x) dx from the values of f at all places."""
+        return float(self.weight @ values)
+
+
+def densities(evaluation: Evaluation, n: int) -> Densities:
+    """p and q for the quadrature of Gauss and Legendre between the places where either bends."""
+    truth, samples = evaluation.source, evaluation.samples(n)
+    assert isinstance(truth, Gaussian1d)
+    largest = max(np.abs(samples).max(), abs(truth.mean), truth.std)
+    generated = PiecewiseGaussian(samples, narrowest=float(np.spacing(np.float32(largest))))
+    edges = np.unique(np.concatenate([truth.mean + truth.std * SCORES, generated.places(SCORES)]))
+    middle, half = (edges[1:] + edges[:-1]) / 2, np.diff(edges) / 2
+    x = (middle[:, None] + half[:, None] * NODES).ravel()
+    return Densities(x, (half[:, None] * WEIGHTS).ravel(), truth.log_density(x), generated.log(x))
+
+
 class DensityMetric(GaussianMetric):
-    """A metric on densities: p is the truth, q a Gaussian kernel estimate (Scott's width) from the samples."""
+    """A metric on densities: p is the truth, q that of the samples, which is found from them (`PiecewiseGaussian`).
 
-    points = 8001
+    NaN where a sample is not finite.
+    """
 
-    def densities(self, evaluation: Evaluation) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Places x, p(x) and q(x)."""
-        truth, samples = self.truth(evaluation), np.ravel(evaluation.samples(self.n))
-        spread = max(samples.std(), 1e-6)  # a generator that makes one point only has no kernel width of its own
-        width = spread * len(samples) ** -0.2
-        low = min(truth.mean - 10 * truth.std, samples.min() - 8 * width)
-        high = max(truth.mean + 10 * truth.std, samples.max() + 8 * width)
-        near = np.linspace(samples.min() - 8 * width, samples.max() + 8 * width, self.points)
-        x = np.unique(np.concatenate([np.linspace(low, high, self.points), near]))
-        if samples.std() > 1e-6:
-            q = gaussian_kde(samples)(x)
-        else:
-            q = np.exp(-0.5 * ((x - samples.mean()) / width) ** 2) / (width * math.sqrt(2 * math.pi))
-        return x, truth.density(x), q
+    def __call__(self, evaluation: Evaluation) -> dict[str, float]:
+        if not np.isfinite(evaluation.samples(self.n)).all():
+            return dict.fromkeys(self.keys, math.nan)
+        return self.figures(evaluation, evaluation.once(densities, self.n))
+
+    def figures(self, evaluation: Evaluation, of: Densities) -> dict[str, float]:
+        """The figures of these densities, by the last part of their tags."""
+        raise NotImplementedError
 
 
 class JSDivergence(DensityMetric):
-    """The Jensen-Shannon divergence in nats, by quadrature: 0 for equal, log 2 for disjoint distributions."""
+    """The Jensen-Shannon divergence in nats: 0 for equal, log 2 for disjoint distributions.
+
+    Measured on 10,000 samples, five draws each, of Gaussians from a tenth to twice the truth's width and two widths
+    away, mixtures of two, a uniform distribution and two spikes: right to 0.005, and below 1e-4 for the truth itself.
+    """
 
     keys = ("js",)
 
-    def __call__(self, evaluation: Evaluation) -> dict[str, float]:
-        x, p, q = self.densities(evaluation)
-        m = np.maximum((p + q) / 2, 1e-300)  # half of the least number there is would be 0
-        return {"js": trapezoid((rel_entr(p, m) + rel_entr(q, m)) / 2, x)}
+    def figures(self, evaluation: Evaluation, of: Densities) -> dict[str, float]:
+        log_m = np.logaddexp(of.log_p, of.log_q) - math.log(2)
+        from_p, from_q = np.exp(of.log_p) * (of.log_p - log_m), np.exp(of.log_q) * (of.log_q - log_m)
+        return {"js": of.integral(from_p + from_q) / 2}
 
 
 class KL(DensityMetric):
-    """KL(p‖q) and KL(q‖p) in nats, by quadrature."""
+    """KL(p‖q) and KL(q‖p) in nats.
+
+    Measured as for `JSDivergence`: right to 8 % and 0.005, below 3e-4 for the truth itself. But where the truth has
+    mass and no sample lies, as between two spikes, KL(p‖q) tells that it is large and not how large (139 for 502); it
+    is beyond 1e9 where samples are equal, for which both are infinite.
+    """
 
     keys = ("kl_real_fake", "kl_fake_real")
-    floor = 1e-300  # where a density underflows, its logarithm is cut here
 
-    def __call__(self, evaluation: Evaluation) -> dict[str, float]:
-        x, p, q = self.densities(evaluation)
-        p, q = np.maximum(p, self.floor), np.maximum(q, self.floor)
-        return {"kl_real_fake": trapezoid(rel_entr(p, q), x), "kl_fake_real": trapezoid(rel_entr(q, p), x)}
+    def figures(self, evaluation: Evaluation, of: Densities) -> dict[str, float]:
+        ratio = of.log_p - of.log_q
+        return {
+            "kl_real_fake": of.integral(np.exp(of.log_p) * ratio),
+            "kl_fake_real": of.integral(np.exp(of.log_q) * -ratio),
+        }
 
 
 class OptimalDiscriminator(DensityMetric):
@@ -127,14 +164,13 @@ class OptimalDiscriminator(DensityMetric):
     keys = ("discriminator_error", "js_estimate")
 
     def __call__(self, evaluation: Evaluation) -> dict[str, float]:
-        if evaluation.discriminator is None or not evaluation.probability:
-            return {}
-        x, p, q = self.densities(evaluation)
-        logits = evaluation.discriminator(torch.from_numpy(x).float()[:, None]).double().numpy().reshape(-1)
-        d = 1 / (1 + np.exp(-np.clip(logits, -700, 700)))
-        there = (p > 0.01 * p.max()) | (q > 0.01 * q.max())
-        weight = np.gradient(x)[there]
-        best = (p / np.maximum(p + q, 1e-300))[there]
-        error = float((np.abs(d[there] - best) * weight).sum() / weight.sum())
-        value = trapezoid(-p * np.logaddexp(0, -logits) - q * np.logaddexp(0, logits), x)
+        return super().__call__(evaluation) if evaluation.discriminator is not None and evaluation.probability else {}
+
+    def figures(self, evaluation: Evaluation, of: Densities) -> dict[str, float]:
+        assert evaluation.discriminator is not None
+        logits = evaluation.discriminator(torch.from_numpy(of.x).float()[:, None]).double().numpy().reshape(-1)
+        p, q = np.exp(of.log_p), np.exp(of.log_q)
+        there = of.weight * ((p > 0.01 * p.max()) | (q > 0.01 * q.max()))
+        error = float(there @ np.abs(expit(logits) - expit(of.log_p - of.log_q)) / there.sum())
+        value = of.integral(-p * np.logaddexp(0, -logits) - q * np.logaddexp(0, logits))
         return {"discriminator_error": error, "js_estimate": (value + math.log(4)) / 2}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from scipy.spatial.distance import cdist
@@ -17,7 +19,7 @@ class Modes(Metric):
 
     A sample belongs to its nearest mode and is of high quality within three standard deviations of it. A mode is hit
     where at least one sample of high quality belongs to it. `reverse_kl` is KL(generated ‖ real) between the shares of
-    samples per mode, in nats.
+    samples per mode, in nats. All are NaN where a sample is not finite.
 
     Args:
         samples: 2,500 in the paper.
@@ -38,7 +40,10 @@ class Modes(Metric):
     def __call__(self, evaluation: Evaluation) -> dict[str, float]:
         source = evaluation.source
         assert isinstance(source, GaussianMixture)
-        distance = cdist(evaluation.samples(self.n), source.centres.cpu().double().numpy())
+        samples = evaluation.samples(self.n)
+        if not np.isfinite(samples).all():
+            return dict.fromkeys(self.keys, math.nan)
+        distance = cdist(samples, source.centres.cpu().double().numpy())
         mode, near = distance.argmin(1), distance.min(1) <= 3 * source.std
         share = np.bincount(mode, minlength=len(source.centres)) / len(mode)
         return {
@@ -51,7 +56,8 @@ class Modes(Metric):
 class StackedModes(Metric):
     """Modes of stacked MNIST: how many of the 1,000 three-digit numbers are there, and KL(generated ‖ uniform) in nats.
 
-    A classifier of digits names each channel (Metz et al. 2017, section 3.3.1, who count over 25,600 samples).
+    A classifier of digits names each channel (Metz et al. 2017, section 3.3.1, who count over 25,600 samples). Both are
+    NaN where a sample is not finite.
 
     Args:
         samples: how many are drawn.
@@ -75,10 +81,11 @@ class StackedModes(Metric):
         name = digit_classifier(evaluation.place)
         border = evaluation.source.border
         samples = torch.from_numpy(evaluation.samples(self.n))
+        if not samples.isfinite().all():
+            return dict.fromkeys(self.keys, math.nan)
         inside = samples[..., border : samples.shape[-2] - border, border : samples.shape[-1] - border]
-        named = [
-            name(part.flatten(0, 1).unsqueeze(1)) for part in inside.split(1000)
-        ]  # a cropped copy of few at a time
+        # few at a time, for each part is copied when it is cropped
+        named = [name(part.flatten(0, 1).unsqueeze(1)) for part in inside.split(1000)]
         digits = torch.cat(named).view(-1, 3).numpy()
         counts = np.bincount(digits @ np.array([100, 10, 1]), minlength=1000)
         share = counts / counts.sum()

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from gantrain.networks.layers import Norm, spectrally_normalise
+from gantrain.networks.layers import Norm, Pad, spectrally_normalise
 from gantrain.networks.mlp import stack
 from gantrain.networks.network import Discriminator, Generator
 
@@ -153,13 +153,18 @@ class ConditionalDiscriminator(Discriminator):
         super().__init__()
         self.classes, self.conditioning = classes, conditioning
         inner = network(shape=shape)
-        self.flat = isinstance(inner.trunk[0], nn.Flatten)
+        first = inner.trunk[0]
+        self.flat = isinstance(first, nn.Flatten)
         if self.flat:
             shape = [math.prod(shape)]
+        beside = conditioning in ("concat", "embedding")
+        self.pad = first if beside and isinstance(first, Pad) else nn.Identity()
+        if isinstance(self.pad, Pad):  # the label's maps cover the whole canvas, where black would be another label
+            shape = [shape[0], self.pad.canvas, self.pad.canvas]
         area = math.prod(shape[1:])
         wide = EMBEDDED if len(shape) == 1 else 1
-        extra = {"concat": classes, "embedding": wide}.get(conditioning, 0)
-        if extra:
+        if beside:
+            extra = classes if conditioning == "concat" else wide
             inner = network(shape=[shape[0] + extra, *shape[1:]])
         normalised = any(parametrize.is_parametrized(module) for module in inner.modules())
         self.trunk, self.head = inner.trunk, inner.head
@@ -176,8 +181,7 @@ class ConditionalDiscriminator(Discriminator):
 
     def judge(self, x: Tensor, **told: Tensor) -> tuple[Tensor, Tensor]:
         label = told["label"]
-        if self.flat:
-            x = x.flatten(1)
+        x = self.pad(x.flatten(1) if self.flat else x)
         if self.conditioning == "concat":
             one_hot = F.one_hot(label, self.classes).to(x.dtype)
             x = torch.cat([x, one_hot.view(*one_hot.shape, *[1] * (x.dim() - 2)).expand(-1, -1, *x.shape[2:])], 1)

@@ -79,7 +79,7 @@ class DCGANDiscriminator(Discriminator):
         shape: [C, H, H], H from 8 to 256; other sizes than powers of two are padded.
         width: channels of the first stage; each later one has twice as many.
         norm: of every stage but the first; `auto` is layer norm where a loss forbids samples to meet, else batch norm.
-        dropout: probability, after every stage.
+        dropout: probability, of each number after every stage.
         discriminator: `whole` judges all of the image; `patch` judges overlapping patches, after three stages.
 
     Raises:
@@ -106,7 +106,7 @@ class DCGANDiscriminator(Discriminator):
         for stage, outside in enumerate(widths):
             kind: Norm = "none" if stage == 0 else norm
             parts = [nn.Conv2d(inside, outside, 4, 2, 1, bias=kind == "none"), norm2d(kind, outside)]
-            parts += [activation("leaky_relu"), nn.Dropout2d(dropout) if dropout else nn.Identity()]
+            parts += [activation("leaky_relu"), nn.Dropout(dropout) if dropout else nn.Identity()]
             self.trunk.append(nn.Sequential(*(part for part in parts if not isinstance(part, nn.Identity))))
             inside = outside
         if discriminator == "whole":

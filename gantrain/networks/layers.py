@@ -116,6 +116,7 @@ class Pad(nn.Module):
 
     def __init__(self, size: int, canvas: int) -> None:
         super().__init__()
+        self.canvas = canvas
         before = (canvas - size) // 2
         self.widths = (before, canvas - size - before) * 2
 

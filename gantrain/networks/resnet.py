@@ -116,7 +116,7 @@ class ResNetDiscriminator(Discriminator):
         side, inside = canvas, channels
         while side > 8:
             side, outside = side // 2, _width_at(width, side)
-            self.trunk.append(Block(inside, outside, "down", norm, first=inside == channels))
+            self.trunk.append(Block(inside, outside, "down", norm, first=side == canvas // 2))
             inside = outside
         for _ in range(2):
             self.trunk.append(Block(inside, width, "keep", norm))

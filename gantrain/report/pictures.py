@@ -49,7 +49,7 @@ def picture(
     """The picture (height, width, 3 or 4) that suits the samples.
 
     Args:
-        samples, real: (N, C, H, W) in [-1, 1], or (N, D); `real` may be empty.
+        samples, real: (N, C, H, W) in [-1, 1], or (N, D); `real` may be empty. Points that are not finite are left out.
         judge: samples to the discriminator's verdict, drawn beside points; `label` says what it is.
         columns: of a grid of images.
     """
@@ -62,7 +62,8 @@ def picture(
     canvas = FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.set_title(title, loc="left", fontsize=11)
-    (_line if samples.shape[1] == 1 else _plane)(axes, samples, real, judge, label)
+    finite = samples[np.isfinite(samples).all(1)].astype(np.float64)
+    (_line if samples.shape[1] == 1 else _plane)(axes, finite, real, judge, label)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
@@ -84,12 +85,13 @@ def animate(files: list[Path], file: Path, seconds: float = 6.0) -> None:
 
 def _line(axes, samples: np.ndarray, real: np.ndarray, judge: Judge | None, label: str) -> None:  # type: ignore[no-untyped-def]
     both = np.concatenate([samples.ravel(), real.ravel()])
-    low, high = np.nan_to_num(both.min()), np.nan_to_num(both.max())
+    low, high = (both.min(), both.max()) if len(both) else (-1.0, 1.0)
     margin = 0.1 * max(high - low, 1e-3)
     bins = np.linspace(low - margin, high + margin, 80)
     if len(real):
         axes.hist(real.ravel(), bins, density=True, color=REAL, alpha=0.45, label="real")
-    axes.hist(samples.ravel(), bins, density=True, color=FAKE, alpha=0.45, label="generated")
+    if len(samples):
+        axes.hist(samples.ravel(), bins, density=True, color=FAKE, alpha=0.45, label="generated")
     axes.set_xlabel("x")
     axes.set_ylabel("density")
     handles, names = axes.get_legend_handles_labels()
@@ -106,9 +108,9 @@ def _line(axes, samples: np.ndarray, real: np.ndarray, judge: Judge | None, labe
 
 
 def _plane(axes, samples: np.ndarray, real: np.ndarray, judge: Judge | None, label: str) -> None:  # type: ignore[no-untyped-def]
-    shown = np.nan_to_num(samples[:, :2])
-    inner = np.concatenate([real[:, :2], np.percentile(shown, [1, 99], axis=0)])
-    low, high = inner.min(0), inner.max(0)
+    shown = samples[:, :2]
+    inner = np.concatenate([real[:, :2], np.percentile(shown, [1, 99], axis=0) if len(shown) else shown])
+    low, high = (inner.min(0), inner.max(0)) if len(inner) else (np.full(2, -1.0), np.full(2, 1.0))
     margin = 0.15 * max((high - low).max(), 1e-3)
     low, high = low - margin, high + margin
     if judge is not None and samples.shape[1] == 2:

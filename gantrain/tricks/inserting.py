@@ -32,7 +32,7 @@ def named_layer(discriminator: nn.Module, name: str, kinds: tuple[type[nn.Module
 def insert_before(discriminator: nn.Module, name: str, layer: nn.Module, inside: int, extra: int) -> None:
     """Puts `layer`, which makes `extra` features more out of `inside`, before the layer of that name.
 
-    What the layer saw before keeps its initial weights.
+    What the layer saw before keeps its initial weights, and the layer its bias.
     """
     old = discriminator.get_submodule(name)
     assert isinstance(old, (nn.Linear, nn.Conv2d))
@@ -48,6 +48,8 @@ def insert_before(discriminator: nn.Module, name: str, layer: nn.Module, inside:
     if before == inside:
         with torch.no_grad():
             wider.weight[:, :inside] = old.weight
+            if wider.bias is not None:
+                wider.bias.copy_(old.bias)
     inserted = nn.Sequential(layer, wider)
     if parametrize.is_parametrized(old, "weight"):
         spectrally_normalise(inserted)

@@ -73,6 +73,10 @@ def test_stacked_modes_counts_numbers(monkeypatch: pytest.MonkeyPatch, tmp_path:
     place = Place(tmp_path, CPU, cache=tmp_path)
     found = StackedModes(500)(Evaluation(StackedMnist(), lambda n: samples, place=place))
     assert found == {"modes": 250, "reverse_kl": pytest.approx(math.log(4))}
+    spoilt = samples.clone()
+    spoilt[3, 0, 20, 20] = math.nan
+    broken = StackedModes(500)(Evaluation(StackedMnist(), lambda n: spoilt, place=place))
+    assert all(math.isnan(value) for value in broken.values())
 
 
 def test_the_digit_classifier_is_trained_once(real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,16 @@ from torch import Tensor
 
 from gantrain.data import Digits, Gaussian1d, Ring
 from gantrain.losses import NonSaturating
-from gantrain.metrics import KL, Evaluation, JSDivergence, Modes, Moments, OptimalDiscriminator, Wasserstein1
+from gantrain.metrics import (
+    KL,
+    Evaluation,
+    JSDivergence,
+    Modes,
+    Moments,
+    OptimalDiscriminator,
+    Wasserstein1,
+    evaluate,
+)
 from gantrain.metrics.gaussian import wasserstein1_to_normal
 from gantrain.networks import MLPDiscriminator
 
@@ -72,6 +81,38 @@ def test_modes_by_hand() -> None:
     assert (found["modes"], found["high_quality"]) == (3, 0.5)
     wanted = 0.5 * math.log(0.5 * 8) + 2 * 0.25 * math.log(0.25 * 8)
     assert found["reverse_kl"] == pytest.approx(wanted)
+
+
+def test_modes_count_only_what_is_near_and_shares_count_all() -> None:
+    """3.1σ away is no hit, 2.9σ is; shares are of all samples, near or not: ¾ and ¼ against ⅛."""
+    ring = Ring()
+    one, two = ring.centres[0], ring.centres[1]
+    off = torch.tensor([0.0, ring.std])
+    x = torch.stack([one + 2.9 * off, one - 3.1 * off, one + 3.1 * off, two + 3.1 * off])
+    found = Modes()(of(x, ring))
+    assert (found["modes"], found["high_quality"]) == (1, 0.25)
+    assert found["reverse_kl"] == pytest.approx(0.75 * math.log(0.75 * 8) + 0.25 * math.log(0.25 * 8))
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_modes_of_samples_that_are_no_numbers(bad: float) -> None:
+    """They are nearest to no mode: none of the figures may look like one."""
+    x = Ring().centres.repeat(10, 1)
+    x[3, 1] = bad
+    assert all(math.isnan(value) for value in Modes()(of(x, Ring())).values())
+
+
+def test_samples_are_drawn_once_for_all_metrics_and_tagged() -> None:
+    asked: list[int] = []
+
+    def draw(n: int) -> Tensor:
+        asked.append(n)
+        return torch.zeros(n, 1)
+
+    found = evaluate({"w": Wasserstein1(50), "m": Moments(50), "few": Moments(20)}, Evaluation(Gaussian1d(), draw))
+    assert asked == [50, 20]
+    assert found.keys() == {"metrics/wasserstein1", "metrics/mean", "metrics/std"}
+    assert all(type(value) is float for value in found.values())
 
 
 def test_modes_of_real_data() -> None:

@@ -1,0 +1,139 @@
+"""Pixels, grids, plots and films."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gantrain.report.pictures import animate, grid, picture, save, to_pixels
+
+
+def test_pixels_are_rounded_to_the_nearest_of_256() -> None:
+    """-1 is black, 1 white, and what lies off a level by less than a half is that level."""
+    levels = np.arange(256)
+    for off in (-0.45, 0.0, 0.45):
+        values = (levels + off) / 127.5 - 1
+        assert np.array_equal(to_pixels(values.reshape(1, 1, 16, 16)).ravel(), levels)
+
+
+def test_pixels_beyond_the_range_are_cut_and_channels_come_last() -> None:
+    samples = np.array([[-7.0, 7.0], [math.inf, -math.inf]]).reshape(1, 2, 1, 2)
+    assert to_pixels(samples).tolist() == [[[[0, 255], [255, 0]]]]
+    assert to_pixels(samples).dtype == np.uint8
+    assert to_pixels(np.full((1, 1, 1, 1), math.nan)).tolist() == [[[[0]]]]
+
+
+def test_a_grid_is_filled_row_by_row() -> None:
+    """Six images of one shade each, three beside each other: the order of reading."""
+    shades = np.array([-1, -0.6, -0.2, 0.2, 0.6, 0.9])
+    page = grid(np.broadcast_to(shades[:, None, None, None], (6, 1, 4, 4)), columns=3)
+    height, width = page.shape[0] / 2, page.shape[1] / 3
+    places = [(int((row + 0.5) * height), int((column + 0.5) * width)) for row in range(2) for column in range(3)]
+    assert [page[place][0] for place in places] == to_pixels(shades.reshape(6, 1, 1, 1)).ravel().tolist()
+
+
+def test_a_grid_enlarges_whole_pixels_between_white_gaps() -> None:
+    """Four images of 2x2 pixels, 2 beside each other: at least 512 across, and white between and around."""
+    samples = np.where(np.indices((2, 2)).sum(0) % 2, 1.0, -1.0)
+    page = grid(np.broadcast_to(samples, (4, 3, 2, 2)))
+    assert page.shape == (page.shape[0], page.shape[0], 3)
+    assert page.shape[0] >= 512
+    gap = int((page[:, page.shape[1] // 8] == 255).all(-1).argmin())
+    assert gap > 0
+    side = (page.shape[0] - 3 * gap) // 2
+    for edge in (slice(0, gap), slice(gap + side, 2 * gap + side), slice(2 * gap + 2 * side, None)):
+        assert (page[edge] == 255).all()
+        assert (page[:, edge] == 255).all()
+    enlarged = to_pixels(samples[None, None])[0].repeat(side // 2, 0).repeat(side // 2, 1)
+    assert (page[gap : gap + side, gap : gap + side] == enlarged).all()
+
+
+def test_a_grid_of_a_number_that_fills_no_square_leaves_the_rest_white() -> None:
+    page = grid(np.full((5, 1, 4, 4), -1.0))
+    columns, rows = 3, 2
+    assert page.shape[1] / page.shape[0] == pytest.approx(columns / rows, rel=0.02)
+    assert (page[-page.shape[0] // 4, -page.shape[1] // 6] == 255).all()
+
+
+def plot(samples: np.ndarray, real: np.ndarray, judge=None) -> np.ndarray:  # type: ignore[no-untyped-def]
+    page = picture(samples, real, judge, "title", "D(x)")
+    assert page.dtype == np.uint8
+    assert page.shape[2] == 3
+    return page
+
+
+def mean_place(page: np.ndarray, red_over_blue: bool) -> np.ndarray:
+    """Row and column around which the orange (generated) or the blue (real) pixels of the plot's left part lie."""
+    red, blue = page[..., 0].astype(int), page[..., 2].astype(int)
+    coloured = (red - blue > 60) if red_over_blue else (blue - red > 60)
+    return np.argwhere(coloured).mean(0)
+
+
+@pytest.mark.parametrize("dimensions", [1, 2])
+def test_generated_is_orange_and_real_is_blue_where_they_lie(dimensions: int) -> None:
+    r = np.random.default_rng(0)
+    samples, real = r.normal(-5, 0.3, (300, dimensions)), r.normal(5, 0.3, (300, dimensions))
+    page = plot(samples, real)
+    generated, data = mean_place(page, True), mean_place(page, False)
+    assert generated[1] < data[1] - 50
+    if dimensions == 2:
+        assert generated[0] > data[0] + 50
+
+
+def test_the_verdict_is_shaded_where_it_was_given() -> None:
+    """D says 1 to the right of the plane, or to its upper part: there it is darker."""
+    corners = np.array([[-1.0, -1], [1, 1], [-1, 1], [1, -1]])
+    right = plot(corners, corners, lambda x: (x[:, 0] > 0).astype(float)).astype(int)[150:400, 100:350]
+    assert np.median(right[:, 150:]) < np.median(right[:, :100]) - 20
+    upper = plot(corners, corners, lambda x: (x[:, 1] > 0).astype(float)).astype(int)[150:400, 100:350]
+    assert np.median(upper[:100]) < np.median(upper[150:]) - 20
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, 3e38])
+@pytest.mark.parametrize("dimensions", [1, 2, 3])
+@pytest.mark.parametrize("share", [0.1, 1.0])
+def test_a_diverged_generator_still_gives_a_picture(bad: float, dimensions: int, share: float) -> None:
+    r = np.random.default_rng(0)
+    samples, real = r.normal(size=(50, dimensions)).astype(np.float32), r.normal(size=(50, dimensions))
+    samples[: int(50 * share)] = bad
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert plot(samples, real, lambda x: np.zeros(len(x))).std() > 0
+
+
+def test_a_film_shows_every_picture_once_and_stays_at_the_last(tmp_path: Path) -> None:
+    files = []
+    for k in range(5):
+        files.append(tmp_path / f"{k:08d}.png")
+        save(np.full((8, 8, 3), 50 * k, np.uint8), files[-1])
+    animate(files, tmp_path / "film.gif")
+    with Image.open(tmp_path / "film.gif") as film:
+        assert film.n_frames == 5
+        assert film.info["loop"] == 0
+        shades, pauses = [], []
+        for k in range(5):
+            film.seek(k)
+            shades.append(film.convert("L").getpixel((4, 4)))
+            pauses.append(film.info["duration"])
+    assert shades == pytest.approx([0, 50, 100, 150, 200], abs=2)
+    assert pauses == [1200, 1200, 1200, 1200, 1500]
+
+
+def test_a_long_film_is_thinned_and_keeps_its_ends(tmp_path: Path) -> None:
+    files = []
+    for k in range(150):
+        files.append(tmp_path / f"{k:08d}.png")
+        save(np.full((2, 2, 3), k, np.uint8), files[-1])
+    animate(files, tmp_path / "film.gif")
+    with Image.open(tmp_path / "film.gif") as film:
+        assert film.n_frames == 60
+        assert film.convert("L").getpixel((0, 0)) == 0
+        film.seek(59)
+        assert film.convert("L").getpixel((0, 0)) == 149
+    animate(files[:1], tmp_path / "still.gif")
+    assert not (tmp_path / "still.gif").exists()
