@@ -48,7 +48,7 @@ def insert_before(discriminator: nn.Module, name: str, layer: nn.Module, inside:
     if before == inside:
         with torch.no_grad():
             wider.weight[:, :inside] = old.weight
-            if wider.bias is not None:
+            if wider.bias is not None and old.bias is not None:
                 wider.bias.copy_(old.bias)
     inserted = nn.Sequential(layer, wider)
     if parametrize.is_parametrized(old, "weight"):
