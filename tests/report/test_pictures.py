@@ -99,7 +99,7 @@ def test_the_verdict_is_shaded_where_it_was_given() -> None:
 @pytest.mark.parametrize("share", [0.1, 1.0])
 def test_a_diverged_generator_still_gives_a_picture(bad: float, dimensions: int, share: float) -> None:
     r = np.random.default_rng(0)
-    samples, real = r.normal(size=(50, dimensions)).astype(np.float32), r.normal(size=(50, dimensions))
+    samples, real = r.normal(size=(2, 50, dimensions)).astype(np.float32)
     samples[: int(50 * share)] = bad
     with warnings.catch_warnings():
         warnings.simplefilter("error")
