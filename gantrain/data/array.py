@@ -25,11 +25,11 @@ def read_table(path: Path) -> np.ndarray:
     if not path.is_file():
         raise UserError(f"there is no file {path}: set dataset.path to a .npy, .npz or .csv of (N, D) numbers")
     try:
-        if path.suffix == ".csv":
+        if path.suffix.lower() == ".csv":
             with path.open(encoding="utf-8-sig") as lines:  # without the byte-order mark that spreadsheets write
                 skipped = int(_is_header(lines.readline()))
             table = np.loadtxt(path, delimiter=",", ndmin=2, skiprows=skipped, encoding="utf-8-sig")
-        elif path.suffix in (".npy", ".npz"):
+        elif path.suffix.lower() in (".npy", ".npz"):
             held = np.load(path, allow_pickle=False)
             table = held[held.files[0]] if isinstance(held, np.lib.npyio.NpzFile) else held
         else:

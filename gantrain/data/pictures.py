@@ -85,10 +85,10 @@ def _deep_grey(values: np.ndarray, opened: Image.Image) -> Image.Image:
         raise ValueError("it holds values that are not finite")
     if values.dtype == np.int32 and getattr(opened, "tag_v2", {}).get(SAMPLE_FORMAT, (UNSIGNED,))[0] == UNSIGNED:
         values = values.view(np.uint32)  # PIL reads these as signed
-    white = 2**16 - 1
-    if values.dtype.kind == "f" or (opened.format == "TIFF" and values.itemsize == 4):
-        largest = values.max() / 2 if values.dtype.kind == "f" and values.max() <= 2 else values.max()
-        white = next((w for w in WHITES if largest <= w), 0)
+    white, floats = 2**16 - 1, values.dtype.kind == "f"
+    if floats or (opened.format == "TIFF" and values.itemsize == 4):
+        largest = values.max()
+        white = 1 if floats and largest <= 2 else next((w for w in WHITES if largest <= w), 0)
         if not white:
             raise ValueError(f"it holds values up to {largest:g}, of which none is known to be white")
     grey = Image.fromarray(np.rint(values.clip(0, white) * (255 / white)).astype(np.uint8))

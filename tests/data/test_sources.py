@@ -148,12 +148,13 @@ def test_celeba_crops_in_proportion_and_reads_attributes(tmp_path: Path) -> None
 
 def test_array_standardises_and_keeps_the_way_back(tmp_path: Path) -> None:
     table = np.random.default_rng(0).normal([3, -100], [0.1, 50], (500, 2))
-    for name in ("t.npy", "t.npz", "t.csv"):
+    for name in ("t.npy", "t.npz", "t.csv", "u.NPY"):
         file = tmp_path / name
         if name.endswith("csv"):
             np.savetxt(file, table, delimiter=",", header="a,b", comments="")
         else:
-            (np.save if name.endswith("npy") else np.savez)(file, table)
+            with file.open("wb") as opened:  # by its name, NumPy would call it u.NPY.npy
+                (np.savez if name.endswith("npz") else np.save)(opened, table)
         assert Array.auto("dim", {"path": str(file)}, tmp_path) == 2
         batches = Array(str(file), 2).open(place(tmp_path))
         x = batches.draw(0, 500)["real"]
