@@ -39,7 +39,8 @@ class EMA(Trick):
         super().__init__()
         if half_life <= 0 or (ramp_up is not None and ramp_up <= 0):
             raise ValueError(f"half_life and ramp_up must be positive, got {half_life} and {ramp_up}")
-        self.half_life, self.ramp_up, self.players = half_life, ramp_up, players or ["generator"]
+        self.half_life, self.ramp_up = half_life, ramp_up
+        self.players = ["generator"] if players is None else players
         self.register_buffer("images", torch.zeros((), dtype=torch.int64))
 
     def setup(self, game: Game) -> None:
