@@ -161,6 +161,15 @@ def test_reconstructions_are_those_of_the_average() -> None:
         assert before[name].abs().max() > 0
 
 
+def test_a_reconstruction_does_not_depend_on_what_else_is_reconstructed() -> None:
+    """In training batch norm mixes the samples of a batch; what a user asks for must not."""
+    game = game_of(*POINTS, "model=bigan", "model.generator.norm=batch", "model.discriminator.norm=batch")
+    x = torch.randn(5, 2)
+    together, alone = game.sample(Request(5, inputs=x)), game.sample(Request(1, inputs=x[:1]))
+    for name in ("samples", "code"):
+        torch.testing.assert_close(together[name][:1], alone[name])
+
+
 def test_a_code_may_meet_the_sample_as_it_is() -> None:
     """Donahue et al. 2017, as in their code: a layer of the sample's features and the code, with batch norm."""
     words = ["model=bigan", "model.width=12", "model.code_hidden=[]", "model.norm=batch"]

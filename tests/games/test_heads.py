@@ -34,6 +34,16 @@ def test_classes_are_named_by_the_average_where_there_is_one(model: str, players
     assert torch.equal(game.classify(x), before) == averaged
 
 
+def test_images_are_counted_once_where_several_players_are_averaged() -> None:
+    """The ramp-up is a share of the images seen, however many networks have an average."""
+    for players in ("[generator]", "[discriminator,generator]"):
+        round = round_of(*POINTS, "model=sgan", "tricks=[ema]", f"tricks.ema.players={players}")
+        progress = Progress()
+        for _ in range(3):
+            round.play(progress)
+        assert round.game.tricks["ema"].images == 3 * 16
+
+
 @pytest.mark.parametrize(
     ("words", "layer"),
     [
@@ -62,7 +72,7 @@ def test_what_a_game_adds_to_a_spectrally_normalised_discriminator_is_normalised
         game.make_encoder = normalised
     game.seat(generator, normalised)  # type: ignore[attr-defined]
     added = game.get_submodule(f"discriminator.{layer}").train()
-    for _ in range(50):
+    for _ in range(500):
         weight = added.weight  # each look is a step of the power iteration
     assert isinstance(weight, Tensor)
     assert torch.linalg.matrix_norm(weight, 2).item() == pytest.approx(1, abs=1e-3)

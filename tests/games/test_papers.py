@@ -133,9 +133,11 @@ def test_bigan_has_the_papers_networks() -> None:
     assert shapes(game.get_submodule("generator.encoder")) == [
         ("linear", 1024), ("linear", 1024), ("norm", 1024), ("linear", 50)
     ]  # fmt: skip
-    assert shapes(game.get_submodule("discriminator")) == [
-        ("linear", 1024), ("linear", 1024), ("norm", 1024), ("linear", 1)
-    ]  # fmt: skip
+    judge = {part: shapes(game.get_submodule(f"discriminator.{part}")) for part in ("trunk", "code", "meeting", "head")}
+    assert judge["trunk"] == [("linear", 1024)]
+    assert judge["code"] == []
+    assert judge["meeting"] == [("linear", 1024), ("norm", 1024)]
+    assert judge["head"] == [("linear", 1)]
     assert shapes(game.get_submodule("generator.decoder")) == [
         ("linear", 1024), ("norm", 1024), ("linear", 1024), ("norm", 1024), ("linear", 784)
     ]  # fmt: skip
