@@ -17,8 +17,8 @@ class Unrolled(Trick):
 
     The generator maximises the discriminator's own loss, the value of the zero-sum game, after these steps. They are
     gradient descent on the discriminator's whole loss, on this turn's samples, and the generator's gradient runs
-    through them (equations 6 to 8). The discriminator itself and its optimizer stay as they are: the steps work on
-    copies of its weights and of all buffers.
+    through them (equations 6 to 8). Lazy penalties are part of each step at their average strength. The discriminator
+    itself and its optimizer stay as they are: the steps work on copies of its weights and of all buffers.
 
     Args:
         steps: K.
@@ -47,15 +47,19 @@ class Unrolled(Trick):
             for name, weight in game.named_parameters()
             if name.partition(".")[0] in game.discriminators
         }
-        for step in range(self.steps):
+        penalties = game.loss.penalties
+        batch = replace(context.batch, phase={**context.batch.phase, "penalties": tuple(penalties)})
 
-            def loss(step: int = step) -> Tensor:
-                terms: list[Tensor] = []
-                for name in game.discriminators:
-                    batch = replace(context.batch, phase=game.phase(name, step))
-                    terms += game.with_tricks(name, game.contest(name, made, batch)).values()
-                return torch.stack(terms).sum()
+        def loss() -> Tensor:
+            """The discriminators' whole loss, with every penalty as strong as it is on average."""
+            terms: list[Tensor] = []
+            for name in game.discriminators:
+                turn = game.contest(name, made, batch)
+                once = {key: x / penalties[key].every if key in penalties else x for key, x in turn.terms.items()}
+                terms += game.with_tricks(name, replace(turn, terms=once)).values()
+            return torch.stack(terms).sum()
 
+        for _ in range(self.steps):
             total = functional_call(game, {**weights, **buffers}, (loss,))
             slopes = torch.autograd.grad(total, list(weights.values()), create_graph=True, materialize_grads=True)
             weights = {name: w - self.lr * slope for (name, w), slope in zip(weights.items(), slopes, strict=True)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import pytest
@@ -185,6 +186,15 @@ def test_the_reference_is_drawn_once_and_travels_with_the_checkpoint(words: list
         assert now.keys() == drawn.keys()
         assert all(torch.equal(x, drawn[name]) for name, x in now.items())
         assert torch.equal(game.get_submodule("generator").eval()(noise), wanted)
+
+
+def test_nothing_of_a_pass_is_kept() -> None:
+    """Statistics belong to one pass: they hold its graph, with which a network cannot be copied either."""
+    game = played(VIRTUAL, 1).game
+    network = game.get_submodule("generator")
+    network(torch.randn(4, 100))
+    assert all(norm.noted is None for norm in network.modules() if isinstance(norm, ReferenceNorm))
+    copy.deepcopy(network)
 
 
 def test_statistics_follow_the_weights() -> None:

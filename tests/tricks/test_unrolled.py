@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Hashable
 
 import pytest
 import torch
@@ -93,10 +94,10 @@ def test_after_tiny_steps_the_generator_maximises_the_loss_of_the_discriminator(
 
 
 @pytest.mark.parametrize("penalty", ["R1", "R2"])
-@pytest.mark.parametrize("steps", [1, 3])
-def test_the_steps_descend_on_the_whole_loss_of_the_discriminator(steps: int, penalty: str) -> None:
-    """For D = w·x, R1 and R2 are ½γ‖w‖², and a step goes to w - η((f - r) + γw)."""
-    added = f"+loss.penalties.it={{_target_: gantrain.losses.{penalty}, weight: 3.0}}"
+@pytest.mark.parametrize(("steps", "every"), [(1, 1), (3, 1), (5, 4), (5, 16)])
+def test_the_steps_descend_on_the_whole_loss_of_the_discriminator(steps: int, every: int, penalty: str) -> None:
+    """For D = w·x, R1 and R2 are ½γ‖w‖², and a step goes to w - η((f - r) + γw), however lazily that is paid."""
+    added = f"+loss.penalties.it={{_target_: gantrain.losses.{penalty}, weight: 3.0, every: {every}}}"
     words = [*LINEAR, "loss=wgan", "loss.per_sample=true", added]
     game = build_game(config(*words, *unrolled(steps, lr=0.1)))
     batch = batch_for(game, torch.randn(16, 2))
@@ -105,6 +106,58 @@ def test_the_steps_descend_on_the_whole_loss_of_the_discriminator(steps: int, pe
     for _ in range(steps):
         w = w - 0.1 * (fake - real + 3 * w)
     wanted = -w @ (fake - real)
+    assert game.terms("generator", batch)["adversarial"].item() == pytest.approx(wanted.item(), rel=1e-4)
+
+
+@pytest.mark.parametrize("loss", ["wgan_gp", "r3", "dragan"])
+def test_the_gradient_is_that_of_the_value(loss: str) -> None:
+    """Where fakes move, so do the places at which the steps' penalties are taken: by central differences."""
+    torch.manual_seed(0)
+    words = ["dataset=ring8", "model.generator.hidden=[]", "model.discriminator.hidden=[8]", f"loss={loss}"]
+    game = build_game(config(*words, "model.discriminator.activation=tanh", *unrolled(3, lr=0.2)))
+    for penalty in game.loss.penalties.values():
+        penalty.weight = 3.0
+    batch = batch_for(game, torch.randn(16, 2))
+    bias, _, _ = parts(game)
+
+    def value(shift: float) -> Tensor:
+        with torch.no_grad():
+            bias[0] += shift
+        torch.manual_seed(1)
+        found = game.terms("generator", batch)["adversarial"]
+        with torch.no_grad():
+            bias[0] -= shift
+        return found
+
+    (slope,) = torch.autograd.grad(value(0.0), [bias])
+    rise = (value(0.01) - value(-0.01)).item() / 0.02
+    assert slope[0].item() == pytest.approx(rise, rel=2e-3, abs=1e-4)
+
+
+class Stage(Trick):
+    """Shows D everything as large as the stage that the turn is in."""
+
+    def phase(self, player: str, played: int) -> Hashable:
+        return played
+
+    def view(self, x: Tensor, batch: Batch) -> Tensor:
+        stage = batch.phase[self.name]
+        assert isinstance(stage, int)
+        return x * stage
+
+
+def test_the_steps_are_in_the_phase_of_the_turn() -> None:
+    """In stage 7 a linear critic sees 7·x: w after a step is w - 7η(f - r), and the value -7w·(f - r)."""
+    torch.manual_seed(0)
+    game = build_game(config(*LINEAR, "loss=wgan", *unrolled(1, lr=0.1)))
+    stage = Stage()
+    stage.name = "stage"
+    game.tricks["stage"] = stage
+    real = torch.randn(16, 2)
+    batch = Batch({"real": real}, game.latents(16), torch.tensor(0), game.phase("generator", 7))
+    _, w, _ = parts(game)
+    apart = 7 * (game.generate(batch.latent).samples.mean(0).detach() - real.mean(0))
+    wanted = -(w - 0.1 * apart) @ apart
     assert game.terms("generator", batch)["adversarial"].item() == pytest.approx(wanted.item(), rel=1e-4)
 
 
