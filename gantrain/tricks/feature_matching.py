@@ -33,7 +33,7 @@ class FeatureMatching(Trick):
         self.replaces = self.drops = () if adversarial else ("generator/adversarial",)
 
     def check(self, plan: Plan) -> None:
-        plan.needs_whole_batch(self.name, "compares means over the whole batch")
+        plan.needs_whole_batch(f"{self.name} compares means of the whole batch")
 
     def terms(self, player: str, context: Context) -> Mapping[str, Tensor]:
         if not is_generator(player):

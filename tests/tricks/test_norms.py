@@ -77,6 +77,15 @@ def test_stddev_stands_before_the_head_and_keeps_its_weights(kind: str, loss: st
 
 
 @pytest.mark.parametrize("trick", ["minibatch_stddev", "minibatch_discrimination"])
+def test_a_group_does_not_fall_into_parts(trick: str) -> None:
+    words = ["dataset=digits", "model=mlp", "loss=nonsaturating", "trainer.batch_size=16", "trainer.accumulate=4"]
+    words.append(f"tricks=[{trick}]")
+    with pytest.raises(UserError, match=f"set trainer.accumulate=1, or tricks.{trick}.group_size to a part's size"):
+        build_game(config(*words, f"tricks.{trick}.group_size=null"))
+    build_game(config(*words, f"tricks.{trick}.group_size=4"))
+
+
+@pytest.mark.parametrize("trick", ["minibatch_stddev", "minibatch_discrimination"])
 def test_a_batch_that_is_not_whole_groups_is_refused(trick: str) -> None:
     words = ["dataset=ring8", "loss=nonsaturating", f"tricks=[{trick}]", f"tricks.{trick}.group_size=4"]
     with pytest.raises(UserError, match=f"{trick}.group_size=4 does not part 6 samples into whole groups"):

@@ -56,7 +56,7 @@ def test_feature_matching_is_the_mean_over_discriminators() -> None:
 
 
 def test_feature_matching_of_parts_is_refused() -> None:
-    with pytest.raises(UserError, match=r"whole batch, but trainer\.accumulate=4 plays it in parts"):
+    with pytest.raises(UserError, match=r"means of the whole batch, but trainer\.accumulate=4 plays it in parts"):
         build_game(config(*RING, "tricks=[feature_matching]", "trainer.accumulate=4"))
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from gantrain.commands.assembly import build_game
 from gantrain.games import Batch, Game
 from gantrain.training.round import Progress
-from gantrain.tricks import Trick, Unrolled
+from gantrain.tricks import Shown, Trick, Unrolled
 
 LINEAR = ["dataset=ring8", "model.generator.hidden=[]", "model.discriminator.hidden=[]"]
 DCGAN = ["dataset=digits", "model=dcgan", "model.generator.width=4", "model.discriminator.width=4"]
@@ -79,6 +79,19 @@ def test_a_linear_least_squares_discriminator_unrolled() -> None:
     (wanted_slope,) = torch.autograd.grad(wanted, [shift])
     assert term.item() == pytest.approx(wanted.item(), rel=1e-4)
     torch.testing.assert_close(slope.double(), wanted_slope, rtol=1e-3, atol=1e-5)
+
+
+def test_without_a_step_it_is_the_game_of_minimax() -> None:
+    words = ["dataset=ring8", "loss=minimax"]
+    ahead, plain = build_game(config(*words, *unrolled(0, 0.1))), build_game(config(*words, "tricks=[]"))
+    batch = batch_for(plain, torch.randn(8, 2))
+    found = [
+        torch.autograd.grad(
+            game.terms("generator", batch)["adversarial"], list(game.get_submodule("generator").parameters())
+        )
+        for game in (ahead, plain)
+    ]
+    torch.testing.assert_close(*found)
 
 
 @pytest.mark.parametrize("words", [["dataset=ring8", "loss=nonsaturating"], ["dataset=ring8", "loss=r3"]])
@@ -194,7 +207,36 @@ def test_the_generators_turn_leaves_the_discriminator_and_its_optimizer() -> Non
     assert any(not torch.equal(a, b) for a, b in zip(moving, round.players["generator"].parameters, strict=True))
 
 
-@pytest.mark.parametrize("setting", [{"steps": 0}, {"lr": 0.0}, {"lr": -1.0}])
+@pytest.mark.parametrize("turns", [0, 3])
+def test_adam_inside_goes_where_the_discriminators_own_would_go(turns: int) -> None:
+    """The value after K steps is that of a copy of D which its own optimizer, as far as it is, moves K times."""
+    words = ["dataset=ring8", "loss=minimax", "trainer.batch_size=16", *unrolled(3, 1e-2)]
+    words += ["tricks.unrolled.optimizer=adam", "tricks.unrolled.betas=[0.5,0.99]"]
+    words += ["optimizer.discriminator.lr=1e-2", "optimizer.betas=[0.5,0.99]"]
+    round, progress = round_of(*words), Progress()
+    for _ in range(turns):
+        round.play(progress)
+    game, player = round.game, round.players["discriminator"]
+    batch = batch_for(game, torch.randn(16, 2))
+    found = game.terms("generator", batch)["adversarial"].item()
+
+    made = game.generate(batch.latent)
+    made = Shown(made.samples.detach())
+    [p.requires_grad_(True) for p in player.parameters]
+    for _ in range(3):
+        player.optimizer.zero_grad()
+        game.contest("discriminator", made, batch).terms["adversarial"].backward()
+        player.optimizer.step()
+    assert found == pytest.approx(-game.contest("discriminator", made, batch).terms["adversarial"].item(), rel=1e-4)
+
+
+@pytest.mark.parametrize("betas", [[0.5], [0.5, 1.0], [-0.1, 0.9]])
+def test_betas_are_checked(betas: list[float]) -> None:
+    with pytest.raises(ValueError, match="betas must be two numbers"):
+        Unrolled(betas=betas)
+
+
+@pytest.mark.parametrize("setting", [{"steps": -1}, {"lr": 0.0}, {"lr": -1.0}])
 def test_settings_are_checked(setting: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match="steps and lr must be positive"):
+    with pytest.raises(ValueError, match="steps must be 0 or more and lr positive"):
         Unrolled(**setting)  # type: ignore[arg-type]
