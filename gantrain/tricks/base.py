@@ -72,16 +72,20 @@ class Plan:
     evaluate_every: int | None = None
     parts: int = 1
 
-    def needs_whole_batch(self, name: str, what: str) -> None:
-        """Refuses `what` compares a batch as a whole where the batch is played in parts.
+    def needs_whole_batch(self, sentence: str, way_out: str = "") -> None:
+        """Refuses what looks at a batch as a whole where the batch is played in parts.
+
+        Args:
+            sentence: says what does so, such as "feature_matching compares means of the whole batch".
+            way_out: what else than one part would do.
 
         Raises:
-            ValueError: it is.
+            ValueError: it is played in parts.
         """
         if self.parts > 1:
             raise ValueError(
-                f"{name} {what}, but trainer.accumulate={self.parts} plays it in parts, which gives another gradient: "
-                "set trainer.accumulate=1"
+                f"{sentence}, but trainer.accumulate={self.parts} plays it in parts, which gives another gradient: set "
+                f"trainer.accumulate=1{way_out}"
             )
 
 

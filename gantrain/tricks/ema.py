@@ -6,7 +6,8 @@ import math
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from gantrain.tricks.base import Trick
 
@@ -25,7 +26,8 @@ class EMA(Trick):
         players: whose averages, by name or by what names begin with. That of a player which classifies gives the
             classes in evaluations, as Salimans et al. 2016 have it.
 
-    Floating-point buffers such as running means are averaged too; other buffers are copied.
+    The running statistics of batch norm are averaged too. A spectrally normalised layer goes on with power iterations
+    of its own, one for each update, so that its norm is that of the averaged weight. All other buffers are copied.
 
     Raises:
         ValueError: `half_life` or `ramp_up` is not positive.
@@ -58,12 +60,24 @@ class EMA(Trick):
             half_life = torch.minimum(half_life, images * self.ramp_up)
         weight = -torch.expm1(-math.log(2) * samples / half_life)  # of the newest parameters
         average, current = game.averages[player], game.get_submodule(player)
-        slow = [*average.parameters(), *average.buffers()]
-        fast = [*current.parameters(), *current.buffers()]
-        floats = [k for k, t in enumerate(slow) if t.is_floating_point()]
-        lerp([slow[k] for k in floats], [fast[k] for k in floats], weight)
-        for k in set(range(len(slow))) - set(floats):
-            slow[k].copy_(fast[k])
+        slow, fast = (
+            {**dict(network.named_parameters()), **running_statistics(network)} for network in (average, current)
+        )
+        lerp(list(slow.values()), [fast[name] for name in slow], weight)
+        new = dict(current.named_buffers())
+        for name, buffer in average.named_buffers():
+            if name not in slow and ".parametrizations." not in f".{name}":
+                buffer.copy_(new[name])
+        for layer in average.modules():
+            if parametrize.is_parametrized(layer, "weight"):
+                _ = layer.weight  # each look in training mode is a step of the power iteration
+
+
+def running_statistics(network: nn.Module) -> dict[str, Tensor]:
+    """The running means and variances of every batch norm, by name."""
+    norms = [(name, m) for name, m in network.named_modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    held = {f"{name}.{key}": getattr(m, key) for name, m in norms for key in ("running_mean", "running_var")}
+    return {name: values for name, values in held.items() if values is not None}
 
 
 def lerp(slow: list[Tensor], fast: list[Tensor], weight: Tensor) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from gantrain.tricks.base import Context, Trick, is_generator
+from gantrain.tricks.base import Context, Plan, Trick, is_generator
 
 
 class FeatureMatching(Trick):
@@ -20,7 +20,7 @@ class FeatureMatching(Trick):
         adversarial: keep the adversarial term beside it.
 
     Raises:
-        ValueError: a weight that is not positive.
+        ValueError: a weight that is not positive, or a batch played in parts, whose means are others.
     """
 
     needs_real = True
@@ -31,6 +31,9 @@ class FeatureMatching(Trick):
             raise ValueError(f"weight must be positive, got {weight}")
         self.weight, self.adversarial = weight, adversarial
         self.replaces = self.drops = () if adversarial else ("generator/adversarial",)
+
+    def check(self, plan: Plan) -> None:
+        plan.needs_whole_batch(f"{self.name} compares means of the whole batch")
 
     def terms(self, player: str, context: Context) -> Mapping[str, Tensor]:
         if not is_generator(player):

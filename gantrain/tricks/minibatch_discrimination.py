@@ -37,15 +37,17 @@ class MinibatchLayer(nn.Module):
         return torch.cat([x, closeness.transpose(1, 2).reshape(-1, self.num_kernels).to(x.dtype)], 1)
 
 
-def check_groups(name: str, samples: int, group_size: int | None) -> None:
-    """Whether a batch is whole groups.
+def check_groups(name: str, plan: Plan, group_size: int | None) -> None:
+    """Whether a batch is whole groups, and no group falls into parts.
 
     Raises:
         ValueError: it is not.
     """
-    if group_size is not None and (group_size < 2 or samples % group_size):
+    if group_size is None:
+        plan.needs_whole_batch(f"{name} compares the whole batch", f", or tricks.{name}.group_size to a part's size")
+    elif group_size < 2 or plan.judged % group_size:
         raise ValueError(
-            f"{name}.group_size={group_size} does not part {samples} samples into whole groups of two or more: "
+            f"{name}.group_size={group_size} does not part {plan.judged} samples into whole groups of two or more: "
             "choose a divisor of trainer.batch_size / trainer.accumulate, counted in packs where packing is used"
         )
 
@@ -77,7 +79,7 @@ class MinibatchDiscrimination(Trick):
             self._insert(game.get_submodule(name))
 
     def check(self, plan: Plan) -> None:
-        check_groups("minibatch_discrimination", plan.judged, self.group_size)
+        check_groups("minibatch_discrimination", plan, self.group_size)
 
     def _insert(self, discriminator: nn.Module) -> None:
         old = named_layer(discriminator, self.layer, (nn.Linear,), "minibatch_discrimination")

@@ -55,4 +55,4 @@ class MinibatchStddev(Trick):
             insert_before(judge, self.layer, StddevLayer(self.group_size), inside, 1)
 
     def check(self, plan: Plan) -> None:
-        check_groups("minibatch_stddev", plan.judged, self.group_size)
+        check_groups("minibatch_stddev", plan, self.group_size)

@@ -116,6 +116,22 @@ def test_every_place_of_the_pool_comes_up() -> None:
     assert (counts[held] / 2000).tolist() == pytest.approx([0.25] * 4, abs=0.04)
 
 
+def test_new_fakes_take_random_places_of_a_full_pool() -> None:
+    torch.manual_seed(0)
+    trick = ExperienceReplay(size=8, share=0.5)
+    for turn in (1, 2):
+        fakes(trick, turn)
+    changes = torch.zeros(8)
+    seen = set()
+    for turn in range(3, 303):
+        fakes(trick, turn)
+        places = (pool(trick) == turn).nonzero()[:, 0].tolist()
+        changes[places] += 1
+        seen.add(tuple(places))
+    assert (changes / 300).tolist() == pytest.approx([0.5] * 8, abs=0.12)
+    assert len(seen) > 50, "of the 70 choices of four places"
+
+
 def test_only_the_discriminators_turn_fills_the_pool() -> None:
     round = round_of(*RING, "loss.n_generator=3", "tricks=[experience_replay]", "tricks.experience_replay.size=100")
     round.play(Progress())

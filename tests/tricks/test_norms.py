@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import pytest
@@ -73,6 +74,15 @@ def test_stddev_stands_before_the_head_and_keeps_its_weights(kind: str, loss: st
     sum(game.terms("discriminator", batch).values()).backward()  # type: ignore[union-attr]
     assert head.weight.grad is not None
     assert (head.weight.grad[:, -1] != 0).all()
+
+
+@pytest.mark.parametrize("trick", ["minibatch_stddev", "minibatch_discrimination"])
+def test_a_group_does_not_fall_into_parts(trick: str) -> None:
+    words = ["dataset=digits", "model=mlp", "loss=nonsaturating", "trainer.batch_size=16", "trainer.accumulate=4"]
+    words.append(f"tricks=[{trick}]")
+    with pytest.raises(UserError, match=f"set trainer.accumulate=1, or tricks.{trick}.group_size to a part's size"):
+        build_game(config(*words, f"tricks.{trick}.group_size=null"))
+    build_game(config(*words, f"tricks.{trick}.group_size=4"))
 
 
 @pytest.mark.parametrize("trick", ["minibatch_stddev", "minibatch_discrimination"])
@@ -185,6 +195,15 @@ def test_the_reference_is_drawn_once_and_travels_with_the_checkpoint(words: list
         assert now.keys() == drawn.keys()
         assert all(torch.equal(x, drawn[name]) for name, x in now.items())
         assert torch.equal(game.get_submodule("generator").eval()(noise), wanted)
+
+
+def test_nothing_of_a_pass_is_kept() -> None:
+    """Statistics belong to one pass: they hold its graph, with which a network cannot be copied either."""
+    game = played(VIRTUAL, 1).game
+    network = game.get_submodule("generator")
+    network(torch.randn(4, 100))
+    assert all(norm.noted is None for norm in network.modules() if isinstance(norm, ReferenceNorm))
+    copy.deepcopy(network)
 
 
 def test_statistics_follow_the_weights() -> None:

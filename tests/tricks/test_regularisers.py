@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 import torch
@@ -20,6 +22,7 @@ from gantrain.tricks import (
     LeCam,
     ModeSeeking,
     Orthogonal,
+    Shown,
     SpectralNorm,
     Trick,
     WeightRegularisation,
@@ -39,6 +42,22 @@ def test_feature_matching_by_hand() -> None:
     (slope,) = torch.autograd.grad(term, [fake])
     torch.testing.assert_close(slope, torch.tensor([[-6.0, 3.0], [-6.0, 3.0]]))  # 3 · 2 · (mean - mean) / 2
     assert trick.terms("discriminator", context) == {}
+
+
+def test_feature_matching_is_the_mean_over_discriminators() -> None:
+    """As the adversarial term that it replaces: twice the same discriminator is that discriminator."""
+    trick = FeatureMatching()
+    features = [torch.randn(4, 3) for _ in range(2)]
+    one = context_of(Bare(trick), *(judged(torch.zeros(4), x) for x in features))
+    (duel,) = one.duels.values()
+    two = replace(one, duels={"discriminator_0": duel, "discriminator_1": duel})
+    once, twice = (trick.terms("generator", context)["feature_matching"] for context in (one, two))
+    torch.testing.assert_close(once, twice)
+
+
+def test_feature_matching_of_parts_is_refused() -> None:
+    with pytest.raises(UserError, match=r"means of the whole batch, but trainer\.accumulate=4 plays it in parts"):
+        build_game(config(*RING, "tricks=[feature_matching]", "trainer.accumulate=4"))
 
 
 @pytest.mark.parametrize("kept", [False, True])
@@ -184,3 +203,21 @@ def test_weights_by_hand_and_biases_free() -> None:
 def test_settings_are_checked(kind: type[Trick], setting: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="must be"):
         kind(**setting)
+
+
+class Labelled(Bare):
+    """A generator that puts each class far from the others."""
+
+    labelled = True
+
+    def generate(self, latent: Mapping[str, Tensor], finished: bool = False) -> Shown:
+        return Shown(1000.0 * latent["label"][:, None] + 3 * latent["noise"])
+
+
+def test_mode_seeking_compares_samples_of_one_label() -> None:
+    """G(z, y) = 1000·y + 3·z: for the same label samples are three times as far apart as their noise, whatever y."""
+    trick = ModeSeeking(weight=6.0)
+    game = Labelled(trick)
+    latent = {"noise": torch.randn(6, 2), "label": torch.arange(6)}
+    context = context_of(game, batch=batch_of(**latent), made=game.generate(latent).samples)
+    assert trick.terms("generator", context)["mode_seeking"].item() == pytest.approx(2.0, rel=1e-3)

@@ -69,6 +69,20 @@ def test_minibatch_layer_is_the_papers_sum() -> None:
             assert out[i, 3 + b].item() == pytest.approx(wanted, rel=1e-5)
 
 
+def test_closeness_begins_where_it_tells_samples_apart() -> None:
+    """Kernels of features of variance 1 have variance 1 themselves, whatever their number: neither 0 nor 1 is certain.
+
+    Two independent samples are then 3 · 2/√π apart on average over the three numbers of a kernel.
+    """
+    for features in (16, 1024):
+        torch.manual_seed(0)
+        layer = MinibatchLayer(features, num_kernels=200, kernel_dim=3, group_size=None)
+        m = layer.kernels(torch.randn(400, features)).view(400, 200, 3)
+        assert m.std().item() == pytest.approx(1, rel=0.05)
+        apart = (m[:200] - m[200:]).abs().sum(2).mean().item()
+        assert apart == pytest.approx(3 * 2 / math.pi**0.5, rel=0.05)
+
+
 def test_minibatch_groups_do_not_see_each_other() -> None:
     layer = MinibatchLayer(3, 2, 4, group_size=2)
     x = torch.randn(4, 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Hashable
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 from gantrain.commands.assembly import build_game
 from gantrain.games import Batch, Game
 from gantrain.training.round import Progress
-from gantrain.tricks import Trick, Unrolled
+from gantrain.tricks import Shown, Trick, Unrolled
 
 LINEAR = ["dataset=ring8", "model.generator.hidden=[]", "model.discriminator.hidden=[]"]
 DCGAN = ["dataset=digits", "model=dcgan", "model.generator.width=4", "model.discriminator.width=4"]
@@ -80,6 +81,19 @@ def test_a_linear_least_squares_discriminator_unrolled() -> None:
     torch.testing.assert_close(slope.double(), wanted_slope, rtol=1e-3, atol=1e-5)
 
 
+def test_without_a_step_it_is_the_game_of_minimax() -> None:
+    words = ["dataset=ring8", "loss=minimax"]
+    ahead, plain = build_game(config(*words, *unrolled(0, 0.1))), build_game(config(*words, "tricks=[]"))
+    batch = batch_for(plain, torch.randn(8, 2))
+    found = [
+        torch.autograd.grad(
+            game.terms("generator", batch)["adversarial"], list(game.get_submodule("generator").parameters())
+        )
+        for game in (ahead, plain)
+    ]
+    torch.testing.assert_close(*found)
+
+
 @pytest.mark.parametrize("words", [["dataset=ring8", "loss=nonsaturating"], ["dataset=ring8", "loss=r3"]])
 def test_after_tiny_steps_the_generator_maximises_the_loss_of_the_discriminator(words: list[str]) -> None:
     ahead = build_game(config(*words, *unrolled(1, 1e-12)))
@@ -93,10 +107,10 @@ def test_after_tiny_steps_the_generator_maximises_the_loss_of_the_discriminator(
 
 
 @pytest.mark.parametrize("penalty", ["R1", "R2"])
-@pytest.mark.parametrize("steps", [1, 3])
-def test_the_steps_descend_on_the_whole_loss_of_the_discriminator(steps: int, penalty: str) -> None:
-    """For D = w·x, R1 and R2 are ½γ‖w‖², and a step goes to w - η((f - r) + γw)."""
-    added = f"+loss.penalties.it={{_target_: gantrain.losses.{penalty}, weight: 3.0}}"
+@pytest.mark.parametrize(("steps", "every"), [(1, 1), (3, 1), (5, 4), (5, 16)])
+def test_the_steps_descend_on_the_whole_loss_of_the_discriminator(steps: int, every: int, penalty: str) -> None:
+    """For D = w·x, R1 and R2 are ½γ‖w‖², and a step goes to w - η((f - r) + γw), however lazily that is paid."""
+    added = f"+loss.penalties.it={{_target_: gantrain.losses.{penalty}, weight: 3.0, every: {every}}}"
     words = [*LINEAR, "loss=wgan", "loss.per_sample=true", added]
     game = build_game(config(*words, *unrolled(steps, lr=0.1)))
     batch = batch_for(game, torch.randn(16, 2))
@@ -105,6 +119,58 @@ def test_the_steps_descend_on_the_whole_loss_of_the_discriminator(steps: int, pe
     for _ in range(steps):
         w = w - 0.1 * (fake - real + 3 * w)
     wanted = -w @ (fake - real)
+    assert game.terms("generator", batch)["adversarial"].item() == pytest.approx(wanted.item(), rel=1e-4)
+
+
+@pytest.mark.parametrize("loss", ["wgan_gp", "r3", "dragan"])
+def test_the_gradient_is_that_of_the_value(loss: str) -> None:
+    """Where fakes move, so do the places at which the steps' penalties are taken: by central differences."""
+    torch.manual_seed(0)
+    words = ["dataset=ring8", "model.generator.hidden=[]", "model.discriminator.hidden=[8]", f"loss={loss}"]
+    game = build_game(config(*words, "model.discriminator.activation=tanh", *unrolled(3, lr=0.2)))
+    for penalty in game.loss.penalties.values():
+        penalty.weight = 3.0
+    batch = batch_for(game, torch.randn(16, 2))
+    bias, _, _ = parts(game)
+
+    def value(shift: float) -> Tensor:
+        with torch.no_grad():
+            bias[0] += shift
+        torch.manual_seed(1)
+        found = game.terms("generator", batch)["adversarial"]
+        with torch.no_grad():
+            bias[0] -= shift
+        return found
+
+    (slope,) = torch.autograd.grad(value(0.0), [bias])
+    rise = (value(0.01) - value(-0.01)).item() / 0.02
+    assert slope[0].item() == pytest.approx(rise, rel=2e-3, abs=1e-4)
+
+
+class Stage(Trick):
+    """Shows D everything as large as the stage that the turn is in."""
+
+    def phase(self, player: str, played: int) -> Hashable:
+        return played
+
+    def view(self, x: Tensor, batch: Batch) -> Tensor:
+        stage = batch.phase[self.name]
+        assert isinstance(stage, int)
+        return x * stage
+
+
+def test_the_steps_are_in_the_phase_of_the_turn() -> None:
+    """In stage 7 a linear critic sees 7·x: w after a step is w - 7η(f - r), and the value -7w·(f - r)."""
+    torch.manual_seed(0)
+    game = build_game(config(*LINEAR, "loss=wgan", *unrolled(1, lr=0.1)))
+    stage = Stage()
+    stage.name = "stage"
+    game.tricks["stage"] = stage
+    real = torch.randn(16, 2)
+    batch = Batch({"real": real}, game.latents(16), torch.tensor(0), game.phase("generator", 7))
+    _, w, _ = parts(game)
+    apart = 7 * (game.generate(batch.latent).samples.mean(0).detach() - real.mean(0))
+    wanted = -(w - 0.1 * apart) @ apart
     assert game.terms("generator", batch)["adversarial"].item() == pytest.approx(wanted.item(), rel=1e-4)
 
 
@@ -141,7 +207,36 @@ def test_the_generators_turn_leaves_the_discriminator_and_its_optimizer() -> Non
     assert any(not torch.equal(a, b) for a, b in zip(moving, round.players["generator"].parameters, strict=True))
 
 
-@pytest.mark.parametrize("setting", [{"steps": 0}, {"lr": 0.0}, {"lr": -1.0}])
+@pytest.mark.parametrize("turns", [0, 3])
+def test_adam_inside_goes_where_the_discriminators_own_would_go(turns: int) -> None:
+    """The value after K steps is that of a copy of D which its own optimizer, as far as it is, moves K times."""
+    words = ["dataset=ring8", "loss=minimax", "trainer.batch_size=16", *unrolled(3, 1e-2)]
+    words += ["tricks.unrolled.optimizer=adam", "tricks.unrolled.betas=[0.5,0.99]"]
+    words += ["optimizer.discriminator.lr=1e-2", "optimizer.betas=[0.5,0.99]"]
+    round, progress = round_of(*words), Progress()
+    for _ in range(turns):
+        round.play(progress)
+    game, player = round.game, round.players["discriminator"]
+    batch = batch_for(game, torch.randn(16, 2))
+    found = game.terms("generator", batch)["adversarial"].item()
+
+    made = game.generate(batch.latent)
+    made = Shown(made.samples.detach())
+    [p.requires_grad_(True) for p in player.parameters]
+    for _ in range(3):
+        player.optimizer.zero_grad()
+        game.contest("discriminator", made, batch).terms["adversarial"].backward()
+        player.optimizer.step()
+    assert found == pytest.approx(-game.contest("discriminator", made, batch).terms["adversarial"].item(), rel=1e-4)
+
+
+@pytest.mark.parametrize("betas", [[0.5], [0.5, 1.0], [-0.1, 0.9]])
+def test_betas_are_checked(betas: list[float]) -> None:
+    with pytest.raises(ValueError, match="betas must be two numbers"):
+        Unrolled(betas=betas)
+
+
+@pytest.mark.parametrize("setting", [{"steps": -1}, {"lr": 0.0}, {"lr": -1.0}])
 def test_settings_are_checked(setting: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match="steps and lr must be positive"):
+    with pytest.raises(ValueError, match="steps must be 0 or more and lr positive"):
         Unrolled(**setting)  # type: ignore[arg-type]

@@ -122,6 +122,17 @@ def test_cutout_is_one_square_of_half_the_side() -> None:
     assert lost[:, 0].sum((1, 2)).max() == 64
 
 
+def test_the_middle_of_a_cutout_is_any_pixel() -> None:
+    """The reference code draws it from the 17 places 0 to 16: a row r is cut where it lies from r - 3 to r + 4."""
+    torch.manual_seed(0)
+    lost = DiffAugment(["cutout"]).view(torch.ones(6000, 1, 16, 16), batch_of())[:, 0] == 0
+    wanted = [len([m for m in range(17) if r - 3 <= m <= r + 4]) / 17 for r in range(16)]
+    for sides in (lost.any(2), lost.any(1)):
+        assert sides.float().mean(0).tolist() == pytest.approx(wanted, abs=0.025)
+    both = (lost.any(2)[:, 0] & lost.any(1)[:, 0]).float().mean().item()
+    assert both == pytest.approx((5 / 17) ** 2, abs=0.02), "rows and columns are drawn apart"
+
+
 @pytest.mark.parametrize("trick", ["diffaugment", "ada"])
 def test_points_cannot_be_augmented(trick: str) -> None:
     with pytest.raises(UserError, match=f"{trick} augments pictures"):

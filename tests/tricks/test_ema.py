@@ -1,0 +1,88 @@
+"""The averaged generator: how fast it follows, and what of its buffers is averaged, copied or its own."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from conftest import round_of
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from gantrain.training.round import Progress
+from gantrain.tricks import EMA
+
+SPECTRAL = ["dataset=digits", "model=dcgan", "model.generator.width=8", "model.discriminator.width=4", "loss=hinge"]
+SPECTRAL += ["trainer.batch_size=16", "tricks=[ema,spectral_norm]", "tricks.spectral_norm.generator=true"]
+
+
+class Still(nn.Module):
+    """A player with one number, and buffers of every kind."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.number = nn.Parameter(torch.zeros(()))
+        self.norm = nn.BatchNorm1d(2)
+        self.register_buffer("table", torch.zeros(3))
+        self.register_buffer("count", torch.zeros((), dtype=torch.int64))
+
+
+class Averaged(nn.Module):
+    """As much of a game as EMA looks at."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.generator = Still()
+        self.averages = nn.ModuleDict({"generator": copy.deepcopy(self.generator)})
+
+
+def test_early_on_the_half_life_is_a_share_of_the_images_seen() -> None:
+    """With a ramp-up of ½: after 8 images a half-life of 4, after 16 one of 8, and from 40 on the 20 asked for."""
+    game, ema = Averaged(), EMA(half_life=20, ramp_up=0.5)
+    nn.init.ones_(game.generator.number)
+    left = 1.0
+    for images in range(8, 88, 8):
+        ema.after_update("generator", game, samples=8)  # type: ignore[arg-type]
+        left *= 0.5 ** (8 / min(20, images / 2))
+        assert game.averages["generator"].number.item() == pytest.approx(1 - left, rel=1e-5)
+
+
+def test_running_statistics_are_averaged_and_other_buffers_copied() -> None:
+    game, ema = Averaged(), EMA(half_life=8, ramp_up=None)
+    generator, average = game.generator, game.averages["generator"]
+    for buffer in (generator.norm.running_mean, generator.norm.running_var, generator.table, generator.count):
+        assert isinstance(buffer, Tensor)
+        buffer.fill_(5)
+    ema.after_update("generator", game, samples=8)  # type: ignore[arg-type]
+    assert average.norm.running_mean.tolist() == [2.5, 2.5]
+    assert average.norm.running_var.tolist() == [3.0, 3.0]
+    assert average.table.tolist() == [5, 5, 5]
+    assert average.count.item() == 5
+
+
+@torch.no_grad()
+def largest(layer: nn.Module) -> float:
+    """The largest singular value of the weight that a spectrally normalised layer uses."""
+    weight = layer.weight
+    assert isinstance(weight, Tensor)
+    if isinstance(layer, nn.ConvTranspose2d):
+        weight = weight.transpose(0, 1)
+    return torch.linalg.matrix_norm(weight.flatten(1), 2).item()
+
+
+def test_an_averaged_layer_has_the_norm_that_spectral_norm_promises() -> None:
+    """Its vectors are those of the averaged weight: averages of the live ones fit no weight, and are too short."""
+    round, progress = round_of(*SPECTRAL, "optimizer.lr=0.01", "tricks.ema.half_life=500"), Progress()
+    for _ in range(25):
+        round.play(progress)
+    average = round.game.averages["generator"]
+    before = {name: x.clone() for name, x in average.state_dict().items()}
+    average.eval()
+    norms = [largest(m) for m in average.modules() if parametrize.is_parametrized(m, "weight")]
+    assert len(norms) > 2
+    assert norms == pytest.approx([1.0] * len(norms), abs=2e-3)
+    assert all(torch.equal(x, before[name]) for name, x in average.state_dict().items())
+    for name, x in before.items():
+        if name.endswith(("_u", "_v")):
+            assert x.norm().item() == pytest.approx(1, abs=1e-5), name
