@@ -30,6 +30,7 @@ class Unrolled(Trick):
 
     needs_real = True
     replaces = drops = ("generator/adversarial",)
+    rates = ("lr",)
 
     def __init__(self, steps: int = 5, lr: float = 0.02) -> None:
         super().__init__()
