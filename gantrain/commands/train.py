@@ -185,10 +185,10 @@ def resume(words: str, overrides: Sequence[str], console: Console, quiet: bool =
         _refuse_if_over(progress, cfg)
         progress.ended = None
     if not same:
+        past = read_text(home / JSONL) if (home / JSONL).is_file() else ""
         lone = not (home / CONFIG).is_file()  # a stranger's file has no say in where things are written
         fork = fresh_folder((Path("outputs") if lone else home.parent.parent) / Path(cfg.name).name)
-        if (home / JSONL).is_file():
-            write_text(fork / JSONL, read_text(home / JSONL))
+        write_text(fork / JSONL, past)
         console.say(f"going on from {file} in a new folder")
         home = fork
     console.say(f"going on from step {progress.step:,}")

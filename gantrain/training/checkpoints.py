@@ -36,6 +36,8 @@ class Checkpoints:
 
     def __init__(self, home: Path, keep: int, facts: Mapping[str, Any]) -> None:
         self.folder, self.keep, self.facts = folder_in(home, FOLDER), keep, dict(facts)
+        for partial in self.folder.glob(".*.part"):  # what a killed run was writing
+            partial.unlink()
 
     def save(self, game: Game, players: Mapping[str, Player], progress: Progress) -> Path:
         """Writes a state that was found good; then lets go of the oldest."""

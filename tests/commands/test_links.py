@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import Command
 
@@ -21,6 +22,12 @@ FILES += ["checkpoints/step_00000002.pt", "checkpoints/step_00000004.part", "che
 FILES += ["samples/00000004.png", "samples/00000009.png", "samples/final.png", "samples/real.png"]
 FILES += ["samples/training.gif", "samples/step2_n4_seed0.png"]
 TOP = ["sweep.json", "multirun.yaml", "summary.csv"]
+
+
+@pytest.fixture(autouse=True)
+def _plain_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures take most of the time of so short a run."""
+    monkeypatch.setattr("gantrain.commands.assembly.picture", lambda *_: np.zeros((8, 8, 3), np.uint8))
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from conftest import Command, config, lines_of, round_of
@@ -19,6 +20,12 @@ from gantrain.training.round import Progress, Round
 RING = ["dataset=ring8", "loss=nonsaturating", "optimizer=adam", "trainer.batch_size=8", "metrics.use=[]"]
 RING += ["model.generator.hidden=[4]", "model.discriminator.hidden=[4]"]
 Poison = Callable[..., None]
+
+
+@pytest.fixture(autouse=True)
+def _plain_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures take most of the time of so short a run."""
+    monkeypatch.setattr("gantrain.commands.assembly.picture", lambda *_: np.zeros((8, 8, 3), np.uint8))
 
 
 @pytest.fixture

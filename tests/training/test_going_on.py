@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from conftest import Command, lines_of
@@ -22,6 +23,12 @@ LINE = ["dataset=gaussian1d", "trainer.batch_size=8", "model.generator.hidden=[4
 LINE += ["metrics.use=[moments]", "metrics.best=metrics/mean", "optimizer=adam", "loss=nonsaturating"]
 STILL = ["tricks=[ema,early_stopping]", "tricks.early_stopping.patience=3"]
 EVALUATE = "gantrain.commands.train.evaluate"
+
+
+@pytest.fixture(autouse=True)
+def _plain_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures take most of the time of so short a run."""
+    monkeypatch.setattr("gantrain.commands.assembly.picture", lambda *_: np.zeros((8, 8, 3), np.uint8))
 
 
 def only_run(folder: Path) -> Path:
