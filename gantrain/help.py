@@ -28,7 +28,7 @@ EXAMPLES = {
     "optimizer": "optimizer.generator.lr=1e-4",
     "optimizer/schedule": "optimizer/schedule=cosine",
     "tricks": "'tricks=[ema,spectral_norm]'",
-    "trainer": "trainer.steps=5000 trainer.device=cpu",
+    "trainer": "trainer.steps=5000 trainer.device=cpu trainer.on_nonfinite=rollback",
     "metrics": "metrics.every=1000",
     "experiment": "experiment=gaussian1d_collapse",
     "debug": "debug=dry",

@@ -19,8 +19,9 @@ from gantrain.games import Game, Request
 from gantrain.metrics import Evaluation, Metric
 from gantrain.report.pictures import picture
 from gantrain.seeding import mix, seed_default
+from gantrain.training.finite import check_samples
 from gantrain.training.machine import Machine
-from gantrain.training.round import Player
+from gantrain.training.state import Player
 from gantrain.tricks import Plan
 
 EVALUATION, PICTURES, SAMPLES, WEIGHTS = 3, 4, 5, 6
@@ -116,8 +117,10 @@ def build_metrics(cfg: DictConfig, source: Source, game: Game) -> dict[str, Metr
 def build_players(cfg: DictConfig, game: Game) -> dict[str, Player]:
     """Each player with its optimizer: the entry of its name, of what its name begins with, or the discriminator's.
 
+    Weights that are frozen from the start stay so: they are no player's.
+
     Raises:
-        UserError: there is no entry for a player.
+        UserError: there is no entry for a player, or all that it has is frozen.
     """
     entries = plain(cfg.optimizer)
     schedule = build(entries["schedule"], "optimizer.schedule")
@@ -127,7 +130,9 @@ def build_players(cfg: DictConfig, game: Game) -> dict[str, Player]:
         entry = next((e for e in family if isinstance(entries.get(e), Mapping)), None)
         if entry is None:
             raise UserError(f"optimizer has no entry for the player {name}: add optimizer.{name}")
-        parameters = game.parameters_of(name)
+        parameters = [p for p in game.parameters_of(name) if p.requires_grad]
+        if not parameters:
+            raise UserError(f"all weights of the player {name} are frozen: leave some with requires_grad")
         fast = _fast_flags(entries[entry]["_target_"], game.device)
         optimizer = build(entries[entry], f"optimizer.{entry}", params=parameters, **fast)
         players[name] = Player(name, parameters, optimizer, schedule)
@@ -182,7 +187,9 @@ def evaluation_of(game: Game, source: Source, machine: Machine, seed: int, place
     """What metrics are given; the classifier sees `at_once` samples, as in training, for a trick may let them meet."""
 
     def samples(n: int) -> Tensor:
-        return draw(game, machine, Request(n), seed, EVALUATION)["samples"]
+        made = draw(game, machine, Request(n), seed, EVALUATION)["samples"]
+        check_samples(made)
+        return made
 
     @torch.no_grad()
     def classify(x: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from gantrain.config import validate
 from gantrain.data import ImageFolder, Place
 from gantrain.data.batches import to_real
 from gantrain.errors import UserError
+from gantrain.files import folder_in, replacing
 from gantrain.games import Game, Request
 from gantrain.report.console import Console
 from gantrain.report.pictures import picture, save, to_pixels
@@ -69,11 +70,14 @@ def sample(asked: DictConfig, console: Console) -> Path:
     target = Path(asked.out).expanduser() if asked.out else named
     if target.suffix != f".{kind}":
         target = target / named.name
+    if asked.out is None:
+        folder_in(home, named.parent.name)
     target.parent.mkdir(parents=True, exist_ok=True)
     if kind == "npz":
         held = to_pixels(samples) if samples.ndim == 4 else samples.astype(np.float32)
         known = {"labels" if name == "label" else name: values.numpy() for name, values in drawn.items()}
-        np.savez(target, allow_pickle=False, samples=held, **known)
+        with replacing(target) as stream:
+            np.savez(stream, allow_pickle=False, samples=held, **known)
     else:
         if request.inputs is not None:  # each input beside what is made of it
             samples = np.stack([request.inputs.numpy(), samples], 1).reshape(-1, *samples.shape[1:])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 import shutil
@@ -19,14 +20,16 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from gantrain.commands.train import fresh_folder, resume, train
+from gantrain.commands.folders import JSONL, STATUS, fresh_folder
+from gantrain.commands.train import resume, train
 from gantrain.config import complete, compose, explain, hydra_at, named
 from gantrain.errors import Stopped, UserError
+from gantrain.files import read_text, refuse_link, write_text
 from gantrain.report.console import Console
 from gantrain.report.recorder import read_lines
-from gantrain.training.checkpoints import steps_in
+from gantrain.training.checkpoints import FOLDER, steps_in
 
-PLAN = "sweep.json"
+PLAN, JOB, SUMMARY = "sweep.json", "job.json", "summary.csv"
 
 
 def sweep(overrides: Sequence[str], config_dir: str | None, config_name: str, folder: Path | None = None) -> int:
@@ -50,7 +53,7 @@ def sweep(overrides: Sequence[str], config_dir: str | None, config_name: str, fo
         assert hydra is not None
 
         def job(cfg: DictConfig) -> float:
-            (folder / PLAN).write_text(json.dumps(plan, indent=1))
+            write_text(folder / PLAN, json.dumps(plan, indent=1))
             return _job(cfg)
 
         try:
@@ -66,7 +69,9 @@ def sweep(overrides: Sequence[str], config_dir: str | None, config_name: str, fo
 
 def finish(folder: Path) -> int:
     """Goes on with a sweep: finished jobs stay, those with a checkpoint go on, the others start."""
-    plan = json.loads((folder / PLAN).read_text())
+    for path in folder.iterdir():  # jobs' folders, and what Hydra writes beside them
+        refuse_link(path)
+    plan = json.loads(read_text(folder / PLAN))
     return sweep(plan["overrides"], plan["config_dir"], plan["config_name"], folder)
 
 
@@ -117,20 +122,20 @@ def _job(cfg: DictConfig) -> float:
     folder = Path(hydra.runtime.output_dir)
     words = [word for word in hydra.overrides.task if not word.startswith("hydra.")]
     console = Console()
-    (folder / "job.json").write_text(json.dumps(words))
-    status = _read(folder / "status.json").get("status")
+    write_text(folder / JOB, json.dumps(words))
+    status = _read(folder / STATUS).get("status")
     if status == "finished":
         return math.nan
     console.say(f"\njob {folder.name}: {' '.join(words)}")
     try:
-        if steps_in(folder / "checkpoints"):
+        if steps_in(folder / FOLDER):
             figures = resume(str(folder), [], console, quiet=True)
         else:
             with_name = named(cfg, dict(hydra.runtime.choices))
             figures = train(complete(with_name), console, folder, quiet=True)
     except Exception as error:  # a failing job must not end the others
         reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-        (folder / "status.json").write_text(json.dumps({"status": "failed", "reason": reason}))
+        write_text(folder / STATUS, json.dumps({"status": "failed", "reason": reason}))
         console.say(f"job {folder.name} failed: {reason}")
         return math.nan
     finally:
@@ -139,19 +144,19 @@ def _job(cfg: DictConfig) -> float:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    return json.loads(file.read_text()) if file.is_file() else {}
+    return json.loads(read_text(file)) if file.is_file() else {}
 
 
 def _table(folder: Path) -> list[str]:
     """Prints and writes what became of each job, and returns the names of those that failed."""
     rows, chosen = [], []
-    for job in sorted(f for f in folder.iterdir() if (f / "job.json").is_file()):
-        status = _read(job / "status.json")
+    for job in sorted(f for f in folder.iterdir() if (f / JOB).is_file()):
+        status = _read(job / STATUS)
         final: dict[str, Any] = {}
-        for line in read_lines(job / "metrics.jsonl"):
+        for line in read_lines(job / JSONL):
             final |= line
         kept = [k for k in final if k.startswith("metrics/")] or [k for k in final if k.endswith("/total")]
-        words = json.loads((job / "job.json").read_text())
+        words = json.loads(read_text(job / JOB))
         chosen.append({key: value for key, _, value in (word.partition("=") for word in words)})
         rows.append(
             {
@@ -164,10 +169,11 @@ def _table(folder: Path) -> list[str]:
         rows[-1] |= {k.removeprefix("metrics/"): final[k] for k in sorted(kept)}
         rows[-1]["reason"] = status.get("reason") or ""
     columns = list(dict.fromkeys(key for row in rows for key in row if key != "reason"))
-    with (folder / "summary.csv").open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, [*columns, "reason"], restval="")
-        writer.writeheader()
-        writer.writerows(rows)
+    table = io.StringIO(newline="")
+    writer = csv.DictWriter(table, [*columns, "reason"], restval="")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(folder / SUMMARY, table.getvalue())
     common = {key for key in chosen[0] if all(c.get(key) == chosen[0][key] for c in chosen)} if chosen else set()
     columns = [c for c in columns if c not in common]  # what no two jobs differ in says nothing here
     shown = [columns, *([_short(row.get(c, "")) for c in columns] for row in rows)]
@@ -179,7 +185,7 @@ def _table(folder: Path) -> list[str]:
     for row in rows:
         if row["status"] == "failed":
             print(f"failed: {row['job']}: {row['reason']}")
-    print(f"table   {folder / 'summary.csv'}\ncurves  tensorboard --logdir {folder}\nfinish  gantrain run={folder}")
+    print(f"table   {folder / SUMMARY}\ncurves  tensorboard --logdir {folder}\nfinish  gantrain run={folder}")
     return failed
 
 

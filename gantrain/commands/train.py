@@ -2,46 +2,67 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import time
 import traceback
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from torch import Tensor
 
 from gantrain.building import build
 from gantrain.commands.assembly import (
+    EVALUATION,
     build_game,
     build_metrics,
     build_players,
     config_of,
+    draw,
     evaluation_of,
     picture_maker,
     plain,
 )
+from gantrain.commands.cure import cure
 from gantrain.commands.dry import dry
+from gantrain.commands.folders import CONFIG, JSONL, fresh_folder, refuse_if_running, status_of, write_status
 from gantrain.config import data_folder, nearest, unquote, validate
 from gantrain.data import Place
 from gantrain.errors import Stopped, UserError
+from gantrain.files import read_text, write_text
+from gantrain.games import Request
 from gantrain.metrics import evaluate
 from gantrain.networks.layers import samples_meet
 from gantrain.report.console import Console
 from gantrain.report.recorder import Recorder
+from gantrain.schema import OnNonfinite
 from gantrain.training import loop
-from gantrain.training.checkpoints import Checkpoints, find, load, load_game, load_players, steps_in
+from gantrain.training.checkpoints import (
+    FOLDER,
+    Checkpoints,
+    find,
+    load,
+    load_game,
+    load_optimizers,
+    load_players,
+    steps_in,
+)
+from gantrain.training.finite import NotFinite
 from gantrain.training.loop import Every, Limits, Run
 from gantrain.training.machine import choose_machine, set_threads
-from gantrain.training.round import Progress, Round
+from gantrain.training.round import Round
+from gantrain.training.state import Progress
 
 MAY_CHANGE = (
     *("trainer.steps", "trainer.minutes", "trainer.device", "trainer.execution", "trainer.threads", "data_dir"),
     *("log", "checkpoint", "metrics.every"),
 )
 """What may be set anew when a run goes on."""
+ROLLBACKS = 5
+"""How often trainer.on_nonfinite=rollback goes back."""
+PROBED = 16
+"""Samples that are looked at before a checkpoint is called good."""
 
 
 def train(
@@ -77,35 +98,32 @@ def train(
     machine.place(game)
     players = build_players(cfg, game)
     progress = Progress(**state["progress"]) if state else Progress()
-    if progress.step >= cfg.trainer.steps:
-        raise UserError(
-            f"the run is at step {progress.step}, where trainer.steps={cfg.trainer.steps} ends it: set more"
-        )
-    if cfg.trainer.minutes and progress.seconds >= 60 * cfg.trainer.minutes:
-        raise UserError(f"the run has had its trainer.minutes={cfg.trainer.minutes:g}: set more")
-    for name, saved in state["optimizers"].items() if state else ():
-        players[name].optimizer.load_state_dict(saved)
+    if state is not None:
+        load_optimizers(players, state)
 
     place = Place(
         data_folder(cfg), machine.device, cfg.seed, cfg.trainer.data_budget, cfg.debug.overfit, say=console.say
     )
     batches = source.open(place)
     try:
-        shape = list(cfg.data.shape)
-        round = Round(
-            game, players, batches, machine, cfg.seed, cfg.trainer.steps, cfg.trainer.batch_size, cfg.trainer.accumulate
-        )
+        shape, wanted = list(cfg.data.shape), cfg.trainer.on_nonfinite
+        sizes = (cfg.trainer.steps, cfg.trainer.batch_size, cfg.trainer.accumulate)
+        round = Round(game, players, batches, machine, cfg.seed, *sizes, skip=wanted is OnNonfinite.skip)
         if state is None:
             _begin(round)
         if cfg.debug.dry:
             return dry(round, console)
         look, real = picture_maker(game, batches, machine, cfg.seed, shape)
+        for metric in metrics.values():
+            metric.prepare(source, place)
         folder = folder or fresh_folder(Path(cfg.outputs_dir).expanduser() / cfg.name)
         console.keep_in(folder)
-        OmegaConf.save(cfg, folder / "config.yaml")
-        _status(folder, "running")
-        console.say(f"run: {folder}  ({machine})")
+        facts = {"config": OmegaConf.to_yaml(cfg), "data": dict(batches.facts)}
+        checkpoints = Checkpoints(folder, cfg.checkpoint.keep, facts)
         recorder = Recorder(folder, progress.step)
+        write_text(folder / CONFIG, OmegaConf.to_yaml(cfg))
+        write_status(folder, "running")
+        console.say(f"run: {folder}  ({machine})")
         if real.size:
             recorder.real(real)
         better = {f"metrics/{key}" for metric in metrics.values() for key in metric.higher_is_better}
@@ -119,9 +137,8 @@ def train(
             Every(cfg.checkpoint.every),
             cfg.metrics.best,
             cfg.metrics.best in better,
+            ROLLBACKS if wanted is OnNonfinite.rollback else 0,
         )
-        facts = {"config": OmegaConf.to_yaml(cfg), "data": dict(batches.facts)}
-        checkpoints = Checkpoints(folder / "checkpoints", cfg.checkpoint.keep, facts)
 
         def judge() -> dict[str, float]:
             if not metrics:
@@ -129,9 +146,12 @@ def train(
             at_once = cfg.trainer.batch_size // cfg.trainer.accumulate
             return evaluate(metrics, evaluation_of(game, source, machine, cfg.seed, place, at_once))
 
-        run = Run(round, progress, limits, checkpoints, recorder, console, look, judge)
+        def probe() -> Tensor:
+            return draw(game, machine, Request(PROBED), cfg.seed, EVALUATION)["samples"]
+
+        run = Run(round, progress, limits, checkpoints, recorder, console, look, judge, probe)
         try:
-            figures = _guarded(run, folder, console)
+            figures = _guarded(run, cfg, folder, console)
             recorder.settings(_settings(cfg), figures or _totals(recorder))
         finally:
             recorder.close()
@@ -157,25 +177,38 @@ def resume(words: str, overrides: Sequence[str], console: Console, quiet: bool =
     steps = old.trainer.steps
     cfg = change(old, overrides)
     home = path if path.is_dir() else file.parent.parent
-    _refuse_if_running(home)
-    step = state["progress"]["step"]
-    last = steps_in(home / "checkpoints")[-1:] == [home / "checkpoints" / f"step_{step:08d}.pt"]
-    if not (last and (home / "config.yaml").is_file()):
-        lone = not (home / "config.yaml").is_file()  # a stranger's file has no say in where things are written
+    refuse_if_running(home)
+    progress = Progress(**state["progress"])
+    last = steps_in(home / FOLDER)[-1:] == [home / FOLDER / f"step_{progress.step:08d}.pt"]
+    same = last and (home / CONFIG).is_file()
+    if not same or status_of(home).get("status") == "finished":  # else its end may still owe an evaluation
+        _refuse_if_over(progress, cfg)
+        progress.ended = None
+    if not same:
+        past = read_text(home / JSONL) if (home / JSONL).is_file() else ""
+        lone = not (home / CONFIG).is_file()  # a stranger's file has no say in where things are written
         fork = fresh_folder((Path("outputs") if lone else home.parent.parent) / Path(cfg.name).name)
-        if (home / "metrics.jsonl").is_file():
-            shutil.copyfile(home / "metrics.jsonl", fork / "metrics.jsonl")
+        write_text(fork / JSONL, past)
         console.say(f"going on from {file} in a new folder")
         home = fork
-    console.say(f"going on from step {step:,}")
+    console.say(f"going on from step {progress.step:,}")
     if cfg.trainer.steps != steps:
         console.say(f"the learning-rate schedule now spans {cfg.trainer.steps:,} steps instead of {steps:,}")
     try:
-        return train(cfg, console, home, state, quiet)
+        return train(cfg, console, home, {**state, "progress": asdict(progress)}, quiet)
     except UserError:
-        if not (home / "config.yaml").exists():
+        if not (home / CONFIG).exists():
             shutil.rmtree(home)
         raise
+
+
+def _refuse_if_over(progress: Progress, cfg: DictConfig) -> None:
+    if progress.step >= cfg.trainer.steps:
+        raise UserError(
+            f"the run is at step {progress.step}, where trainer.steps={cfg.trainer.steps} ends it: set more"
+        )
+    if cfg.trainer.minutes and progress.seconds >= 60 * cfg.trainer.minutes:
+        raise UserError(f"the run has had its trainer.minutes={cfg.trainer.minutes:g}: set more")
 
 
 def change(cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:
@@ -198,31 +231,6 @@ def change(cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:
     return validate(OmegaConf.merge(cfg, OmegaConf.from_dotlist(unquoted)))  # type: ignore[arg-type]
 
 
-def fresh_folder(parent: Path) -> Path:
-    """Makes <parent>/<time>, with a number behind it where that is taken, so that no two runs share a folder."""
-    parent.mkdir(parents=True, exist_ok=True)
-    stamp, number = time.strftime("%Y-%m-%d_%H-%M-%S"), 1
-    while True:
-        folder = parent / (stamp if number == 1 else f"{stamp}_{number}")
-        try:
-            folder.mkdir()
-            return folder
-        except FileExistsError:
-            number += 1
-
-
-def _refuse_if_running(home: Path) -> None:
-    file = home / "status.json"
-    status = json.loads(file.read_text()) if file.is_file() else {}
-    if status.get("status") != "running" or status.get("pid") in (None, os.getpid()):
-        return
-    try:
-        os.kill(status["pid"], 0)
-    except OSError:
-        return
-    raise UserError(f"{home} is being trained by process {status['pid']}: stop it first, or remove {file} if it is not")
-
-
 def say_what_next(folder: Path, console: Console) -> None:
     console.say(f"look    {folder / 'samples' / 'final.png'}")
     console.say(f"curves  tensorboard --logdir {folder}")
@@ -230,26 +238,22 @@ def say_what_next(folder: Path, console: Console) -> None:
     console.say(f"go on   gantrain run={folder} trainer.steps=…")
 
 
-def _guarded(run: Run, folder: Path, console: Console) -> dict[str, float]:
+def _guarded(run: Run, cfg: DictConfig, folder: Path, console: Console) -> dict[str, float]:
     """The loop, with status.json telling how it ended."""
     try:
         figures = loop.train(run)
     except Stopped:
-        _status(folder, "stopped", "a signal")
+        write_status(folder, "stopped", "a signal")
         console.say(f"saved at step {run.progress.step:,}; go on with: gantrain run={folder}")
         raise
     except BaseException as error:
-        _status(folder, "failed", f"{type(error).__name__}: {error}")
-        console.note(traceback.format_exc())
-        raise
-    _status(folder, "finished")
+        if isinstance(error, NotFinite):
+            error = NotFinite(f"{error}: {cure(run, cfg, folder)}")
+        write_status(folder, "failed", f"{type(error).__name__}: {error}")
+        console.note("".join(traceback.format_exception(error)))
+        raise error from None
+    write_status(folder, "finished")
     return figures
-
-
-def _status(folder: Path, status: str, reason: str | None = None) -> None:
-    partial = folder / "status.part"
-    partial.write_text(json.dumps({"status": status, "reason": reason, "pid": os.getpid()}))
-    partial.replace(folder / "status.json")
 
 
 def _totals(recorder: Recorder) -> dict[str, float]:

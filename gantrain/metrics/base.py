@@ -73,6 +73,13 @@ class Metric:
             ValueError: the metric cannot judge such data.
         """
 
+    def prepare(self, source: Source, place: Place) -> None:
+        """Before the first step: reads what evaluations will need besides the data that is trained on.
+
+        Raises:
+            UserError: it is not there, or cannot be read.
+        """
+
     def __call__(self, evaluation: Evaluation) -> dict[str, float]:
         """The figures, by the last part of their tags."""
         raise NotImplementedError

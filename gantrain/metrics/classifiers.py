@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from gantrain.data import Source
+from gantrain.data import Batches, Place, Source
 from gantrain.metrics.base import Evaluation, Metric
 
 
@@ -25,12 +25,18 @@ class TestError(Metric):
                 "cifar10, or digits with dataset.held_out=360"
             )
 
+    def prepare(self, source: Source, place: Place) -> None:
+        self._held_out(source, place).close()
+
+    def _held_out(self, source: Source, place: Place) -> Batches:
+        part = source.held_out_part()
+        assert part is not None
+        return part.open(replace(place, limit=None))
+
     def __call__(self, evaluation: Evaluation) -> dict[str, float]:
         assert evaluation.classify is not None
         assert evaluation.place is not None
-        part = evaluation.source.held_out_part()
-        assert part is not None
-        batches = part.open(replace(evaluation.place, limit=None, say=lambda text: None))
+        batches = self._held_out(evaluation.source, replace(evaluation.place, say=lambda text: None))
         assert batches.size is not None
         try:
             held = batches.draw(0, batches.size)

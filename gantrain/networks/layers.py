@@ -31,7 +31,8 @@ class Growing(nn.Module):
     def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *rest: Any) -> None:
         for key, value in state_dict.items():
             name = key.removeprefix(prefix)
-            if key.startswith(prefix) and "." not in name and name not in self._parameters:
+            own = isinstance(value, Tensor) and "." not in name and name not in self._parameters
+            if key.startswith(prefix) and own:
                 self.register_buffer(name, torch.empty_like(value))
         super()._load_from_state_dict(state_dict, prefix, *rest)
 

@@ -9,6 +9,8 @@ from typing import TextIO
 
 from tqdm import tqdm
 
+from gantrain.files import append
+
 
 class Console:
     """Prints lines and writes them to run.log once there is a folder; lines said before are written then."""
@@ -31,7 +33,12 @@ class Console:
             print(line, file=self._file, flush=True)
 
     def keep_in(self, folder: Path) -> None:
-        self._file = (folder / "run.log").open("a", encoding="utf-8")
+        """From now on into the run's log, with what was said before.
+
+        Raises:
+            UserError: that is a link.
+        """
+        self._file = append(folder / "run.log")
         for line in self._early:
             print(line, file=self._file, flush=True)
         self._early = []

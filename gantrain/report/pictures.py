@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from gantrain.files import read, replacing
+
 Judge = Callable[[np.ndarray], np.ndarray]
 
 REAL, FAKE, CURVE = "#3b6fb6", "#d9622b", "#4a4a4a"
@@ -69,18 +71,32 @@ def picture(
 
 
 def save(page: np.ndarray, file: Path) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(page).save(file)
+    """Writes a picture (height, width, C) uint8 as PNG."""
+    with replacing(file) as stream:
+        Image.fromarray(page).save(stream, "PNG")
 
 
 def animate(files: list[Path], file: Path, seconds: float = 6.0) -> None:
-    """A looping GIF of pictures, the last of which stays a little longer. Nothing where there are fewer than two."""
-    if len(files) < 2:
-        return
+    """A looping GIF of PNG pictures, the last of which stays a little longer.
+
+    Pictures that were cut short are left out; there is no GIF of fewer than two.
+    """
     files = [files[round(k)] for k in np.linspace(0, len(files) - 1, min(len(files), 60))]
-    frames = [Image.open(f, formats=["PNG"]).convert("RGB").quantize(128) for f in files]
+    frames = [frame for frame in map(_frame, files) if frame is not None]
+    if len(frames) < 2:
+        return
     pause = round(1000 * seconds / len(frames))
-    frames[0].save(file, save_all=True, append_images=frames[1:], duration=[pause] * (len(frames) - 1) + [1500], loop=0)
+    times = [pause] * (len(frames) - 1) + [1500]
+    with replacing(file) as stream:
+        frames[0].save(stream, "GIF", save_all=True, append_images=frames[1:], duration=times, loop=0)
+
+
+def _frame(file: Path) -> Image.Image | None:
+    try:
+        with read(file) as stream:
+            return Image.open(stream, formats=["PNG"]).convert("RGB").quantize(128)
+    except (OSError, SyntaxError, ValueError):  # what Pillow makes of a damaged file
+        return None
 
 
 def _line(axes, samples: np.ndarray, real: np.ndarray, judge: Judge | None, label: str) -> None:  # type: ignore[no-untyped-def]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import re
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,13 @@ import torch
 from torch import Tensor
 
 from gantrain.errors import UserError
+from gantrain.files import folder_in, read, refuse_link, replacing
 from gantrain.games import Game
-from gantrain.training.round import Player, Progress
+from gantrain.training.finite import forget_buffer
+from gantrain.training.state import Player, Progress
 
 FORMAT = 2
+FOLDER, BEST = "checkpoints", "best.pt"
 
 
 class Checkpoints:
@@ -26,14 +29,18 @@ class Checkpoints:
 
     `facts` are written into each: the config as YAML text and the tensors that belong to the data, so that one file
     alone is enough to sample from.
+
+    Raises:
+        UserError: the run's folder `checkpoints` is a link.
     """
 
-    def __init__(self, folder: Path, keep: int, facts: Mapping[str, Any]) -> None:
-        self.folder, self.keep, self.facts = folder, keep, dict(facts)
+    def __init__(self, home: Path, keep: int, facts: Mapping[str, Any]) -> None:
+        self.folder, self.keep, self.facts = folder_in(home, FOLDER), keep, dict(facts)
+        for partial in self.folder.glob(".*.part"):  # what a killed run was writing
+            partial.unlink()
 
     def save(self, game: Game, players: Mapping[str, Player], progress: Progress) -> Path:
-        """Writes to a temporary file, syncs, renames; then lets go of the oldest."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        """Writes a state that was found good; then lets go of the oldest."""
         file = self.folder / f"step_{progress.step:08d}.pt"
         state = {
             "format": FORMAT,
@@ -42,21 +49,26 @@ class Checkpoints:
             "optimizers": {name: player.optimizer.state_dict() for name, player in players.items()},
             **self.facts,
         }
-        partial = file.with_suffix(".part")
-        with partial.open("wb") as stream:
+        with replacing(file) as stream:
             torch.save(state, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(file)
         for old in steps_in(self.folder)[: -self.keep]:
             old.unlink()
         return file
 
     def mark_best(self, file: Path) -> None:
         """Keeps a copy as best.pt."""
-        partial = self.folder / "best.part"
-        shutil.copyfile(file, partial)
-        partial.replace(self.folder / "best.pt")
+        with read(file) as source, replacing(self.folder / BEST) as stream:
+            shutil.copyfileobj(source, stream)
+
+    def best_figure(self, tag: str, step: int) -> float | None:
+        """The figure for which best.pt was chosen, where there is one from no later than `step`."""
+        file = refuse_link(self.folder / BEST)
+        progress: dict[str, Any] = {}
+        if file.is_file():
+            with suppress(UserError):  # a damaged one gives way to the next
+                progress = load(file)["progress"]
+        figures = progress.get("figures") or {}
+        return figures.get(tag) if progress.get("step", 0) <= step else None
 
 
 def steps_in(folder: Path) -> list[Path]:
@@ -68,18 +80,19 @@ def find(run: Path, which: str = "last") -> Path:
     """The checkpoint file of a run's folder: `last`, `best` or a step. A checkpoint file stands for itself.
 
     Raises:
-        UserError: there is none.
+        UserError: there is none, or it is a link.
     """
     if run.is_file():
         return run
     if not run.is_dir():
         raise UserError(f"there is no run {run}")
-    held = steps_in(run / "checkpoints")
+    folder = refuse_link(run / FOLDER)
+    held = steps_in(folder)
     if which == "last" and held:
-        return held[-1]
-    named = run / "checkpoints" / ("best.pt" if which == "best" else f"step_{which:>08}.pt")
+        return refuse_link(held[-1])
+    named = folder / (BEST if which == "best" else f"step_{which:>08}.pt")
     if named.is_file():
-        return named
+        return refuse_link(named)
     have = ", ".join(str(int(f.stem[5:])) for f in held)
     raise UserError(
         f"{run} has no checkpoint {which!r}" + (f": it has the steps {have}" if have else ", nor any other")
@@ -126,3 +139,25 @@ def load_game(game: Game, state: Mapping[str, Any], what: str) -> None:
     except RuntimeError as error:
         reason = " ".join(str(error).splitlines()[1].split())[:200] if "\n" in str(error) else str(error)
         raise UserError(f"the weights of {what} do not fit this model: {reason}") from error
+
+
+def go_back(file: Path, game: Game, players: Mapping[str, Player], progress: Progress) -> None:
+    """Puts a run's own checkpoint back into its game, players and counters.
+
+    The order of the data does not go back: what is played again sees other samples, and `rollbacks` makes it draw other
+    numbers.
+    """
+    state = load(file)
+    for name in game.state_dict().keys() - state["game"].keys():
+        forget_buffer(game, name)
+    load_game(game, state, "the run")
+    load_optimizers(players, state)
+    then = Progress(**state["progress"])
+    progress.step, progress.best, progress.figures = then.step, then.best, then.figures
+    progress.rollbacks += 1
+
+
+def load_optimizers(players: Mapping[str, Player], state: Mapping[str, Any]) -> None:
+    """Puts a checkpoint's optimizer states into players."""
+    for name, saved in state["optimizers"].items():
+        players[name].optimizer.load_state_dict(saved)

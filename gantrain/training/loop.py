@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import math
 import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from types import FrameType
 
 import numpy as np
 from torch import Tensor
@@ -18,12 +14,12 @@ from torch import Tensor
 from gantrain.errors import Stopped
 from gantrain.report.console import Bar, Console
 from gantrain.report.recorder import Recorder
-from gantrain.training.checkpoints import Checkpoints
-from gantrain.training.round import Progress, Round
-
-
-class NotFinite(RuntimeError):
-    """A loss is no number any more."""
+from gantrain.training.checkpoints import Checkpoints, go_back, steps_in
+from gantrain.training.finite import NotFinite, check_losses, check_samples, check_state
+from gantrain.training.meter import Clock
+from gantrain.training.round import Round
+from gantrain.training.signals import noted_signals
+from gantrain.training.state import Progress
 
 
 @dataclass(frozen=True)
@@ -38,7 +34,7 @@ class Every:
 
 @dataclass(frozen=True)
 class Limits:
-    """When the run ends, and what happens once in a while."""
+    """When the run ends, what happens once in a while, and how often it may go back to its last good checkpoint."""
 
     steps: int
     minutes: float | None
@@ -49,11 +45,26 @@ class Limits:
     save: Every
     best: str | None = None
     higher_is_better: bool = False
+    rollbacks: int = 0
+
+    def reached(self, progress: Progress) -> str | None:
+        """Why the run ends with this step."""
+        if progress.step >= self.steps:
+            return "all steps are done"
+        if self.minutes is not None and progress.seconds >= 60 * self.minutes:
+            return f"{self.minutes:g} minutes are over"
+        return progress.ended
+
+    def better(self, value: float | None, than: float | None) -> bool:
+        """Whether a figure is the best so far; never where it is not finite."""
+        if value is None or not math.isfinite(value):
+            return False
+        return than is None or (value > than if self.higher_is_better else value < than)
 
 
 @dataclass
 class Run:
-    """What the loop works with. `look` makes a picture of samples, `judge` evaluates."""
+    """What the loop works with. `look` makes a picture of samples, `judge` evaluates, `probe` makes a few samples."""
 
     round: Round
     progress: Progress
@@ -63,6 +74,7 @@ class Run:
     console: Console
     look: Callable[[str], np.ndarray]
     judge: Callable[[], dict[str, float]]
+    probe: Callable[[], Tensor]
 
 
 def train(run: Run) -> dict[str, float]:
@@ -70,118 +82,121 @@ def train(run: Run) -> dict[str, float]:
 
     Raises:
         Stopped: a signal came; the run was saved.
-        NotFinite: a loss is no number; nothing was saved over a good checkpoint.
+        NotFinite: a loss, a weight or a sample is no number; nothing was saved over a good checkpoint.
     """
-    progress, limits, recorder = run.progress, run.limits, run.recorder
-    game, players = run.round.game, run.round.players
+    progress, limits, recorder, round = run.progress, run.limits, run.recorder, run.round
+    game, players = round.game, round.players
     began, before = time.monotonic(), progress.seconds
-    bar = Bar(run.console, progress.step, limits.steps, run.round.batch_size)
-    clock = _Clock(run.round, progress)
-    figures: dict[str, float] = {}
+    bar = Bar(run.console, progress.step, limits.steps, round.batch_size)
+    clock = Clock(progress.step, round.batches.waited, round.batch_size)
+    best = run.checkpoints.best_figure(limits.best, progress.step) if limits.best else None
+    best = best if limits.better(best, progress.best) else progress.best
     ended: str | None = None
     stopped: signal.Signals | None = None
-    if progress.step == 0:
-        recorder.picture(run.look("step 0"), 0)
 
-    with _signals() as caught:
+    with noted_signals() as caught:
+        if progress.step == 0:
+            recorder.picture(run.look("step 0"), 0)
+            if limits.rollbacks:  # it may go back as far as here
+                _check(run, {}, state=True)
+                run.checkpoints.save(game, players, progress)
+        owing = progress.step > 0
         while ended is None:
-            # play each player's turns
-            logging = limits.log.due(progress.step + 1)
-            run.round.play(progress, observe=logging)
+            # play each player's turns; a run that goes on first does what its last step still owes
+            logging = not owing and limits.log.due(progress.step + 1)
+            if not owing:
+                round.play(progress, observe=logging)
+                progress.seconds = before + time.monotonic() - began
             step = progress.step
-            progress.seconds = before + time.monotonic() - began
 
             # is this the last step?
-            if step >= limits.steps:
-                ended = "all steps are done"
-            elif limits.minutes is not None and progress.seconds >= 60 * limits.minutes:
-                ended = f"{limits.minutes:g} minutes are over"
-            elif caught:
-                stopped, ended = caught[0], f"{caught[0].name} received"
+            stopped = caught[0] if caught else None
+            ended = f"{stopped.name} received" if stopped else limits.reached(progress)
 
             # once in a while: log
-            saving = limits.save.due(step) or ended is not None
+            saving = not owing and (limits.save.due(step) or ended is not None)
+            scheduled = limits.evaluate.due(step)
+            evaluating = progress.figures is None and not stopped and (scheduled or ended is not None)
+            numbers = round.meter.read(go_on=not (logging or saving)) if logging or saving or evaluating else {}
             if logging or saving:
-                numbers = run.round.meter.read()
-                numbers |= {f"lr/{name}": player.rate for name, player in players.items()}
-                recorder.numbers(numbers | clock.read(), step)
+                rates = {f"lr/{name}": player.rate for name, player in players.items()}
+                recorder.numbers(numbers | rates | clock.read(step, round.batches.waited), step)
                 bar.show({name: numbers[f"loss/{name}/total"] for name in players})
-                _check_finite(numbers, step, run.checkpoints.folder)
-            if limits.histograms.due(step):
-                recorder.histograms(_histograms(run.round), step)
-            bar.at(step)
+            if not owing:
+                bar.at(step)
+                if limits.histograms.due(step):
+                    recorder.histograms(_histograms(round), step)
+
+            # is all of it finite? else go back, or stop
+            try:
+                _check(run, numbers, state=saving or evaluating)
+            except NotFinite as fault:
+                _go_back(run, fault)
+                clock.read(progress.step, round.batches.waited)
+                ended = None
+                continue
 
             # save, before anything that could fail
             if saving:
                 run.checkpoints.save(game, players, progress)
 
             # evaluate
-            if limits.evaluate.due(step) or (ended and not stopped):
-                figures = run.judge()
+            if evaluating:
+                progress.figures = figures = run.judge()
                 if figures:
                     recorder.numbers(figures, step)
                     run.console.say(f"step {step:,}  " + "  ".join(f"{_last(k)} {v:.4g}" for k, v in figures.items()))
-                reasons = [trick.should_stop(figures) for trick in game.each_trick()]
-                ended = ended or next((reason for reason in reasons if reason), None)
-                best = _is_best(figures, limits, progress)
-                if best or saving or ended:  # once more: what the evaluation taught belongs into the checkpoint
+                value = figures.get(limits.best) if limits.best else None
+                if scheduled:  # the one that ends a run teaches nothing: a run that goes on would not have had it
+                    reasons = [trick.should_stop(figures) for trick in game.each_trick()]
+                    progress.ended = next((reason for reason in reasons if reason), None)
+                    progress.best = value if limits.better(value, progress.best) else progress.best
+                ended = ended or progress.ended
+                is_best = limits.better(value, best)
+                if is_best or saving or ended or owing:  # once more: what it taught belongs into the checkpoint
                     file = run.checkpoints.save(game, players, progress)
-                    if best:
+                    if is_best:
+                        best = value
                         run.checkpoints.mark_best(file)
 
             # sample
-            if limits.samples.due(step) or ended:
+            if (limits.samples.due(step) or ended) and not (owing and recorder.has_picture(step)):
                 recorder.picture(run.look(f"step {step:,}"), step)
-    bar.close()
-    recorder.finish()
-    run.console.say(f"ended at step {progress.step:,}: {ended}")
-    if stopped:
-        raise Stopped(stopped)
-    return figures
+            owing = False
+        bar.close()
+        recorder.finish()
+        run.console.say(f"ended at step {progress.step:,}: {ended}")
+    if caught:
+        raise Stopped(caught[0])
+    return progress.figures or {}
 
 
 def _last(tag: str) -> str:
     return tag.rpartition("/")[2]
 
 
-class _Clock:
-    """Speeds since the last reading."""
-
-    def __init__(self, round: Round, progress: Progress) -> None:
-        self._round, self._progress = round, progress
-        self._mark = (time.monotonic(), progress.step, round.batches.waited)
-
-    def read(self) -> dict[str, float]:
-        then, mark = self._mark, (time.monotonic(), self._progress.step, self._round.batches.waited)
-        self._mark = mark
-        seconds, steps, waited = (now - was for now, was in zip(mark, then, strict=True))
-        images = steps * self._round.batch_size
-        return {
-            "speed/images_per_second": images / max(seconds, 1e-9),
-            "speed/seconds_per_1000_images": 1000 * seconds / max(images, 1),
-            "speed/data_wait": waited / max(seconds, 1e-9),
-        }
+def _check(run: Run, numbers: Mapping[str, float], state: bool) -> None:
+    """Raises NotFinite where the losses are not, or too many turns were skipped; with `state`, where it is not good."""
+    step = run.progress.step
+    if run.round.skipping is None:
+        check_losses(numbers, step)
+    elif numbers:
+        run.round.skipping.check(step)
+    if state:
+        check_state(run.round.game, run.round.players, step)
+        check_samples(run.probe())
 
 
-def _check_finite(numbers: Mapping[str, float], step: int, checkpoints: Path) -> None:
-    bad = [tag for tag, value in numbers.items() if tag.startswith("loss/") and not math.isfinite(value)]
-    if bad:
-        saved = sorted(checkpoints.glob("step_*.pt"))
-        back = f"; the last good checkpoint is {saved[-1]}" if saved else ""
-        raise NotFinite(
-            f"{bad[0]} is not finite by step {step:,}: try a lower learning rate, tricks=[ema,gradient_clipping] or "
-            f"trainer.precision=fp32{back}"
-        )
-
-
-def _is_best(figures: Mapping[str, float], limits: Limits, progress: Progress) -> bool:
-    value = figures.get(limits.best) if limits.best else None
-    if value is None or not math.isfinite(value):
-        return False
-    if progress.best is not None and (value <= progress.best if limits.higher_is_better else value >= progress.best):
-        return False
-    progress.best = value
-    return True
+def _go_back(run: Run, fault: NotFinite) -> None:
+    """To the last good checkpoint; raises the fault where there is none, or the run went back too often."""
+    round, progress, good = run.round, run.progress, steps_in(run.checkpoints.folder)
+    if not good or progress.rollbacks >= run.limits.rollbacks:
+        raise fault
+    go_back(good[-1], round.game, round.players, progress)
+    round.machine.place(round.game)
+    round.meter.clear()
+    run.recorder.rewind(progress.step)
+    run.console.say(f"{fault}: back to step {progress.step:,}, {progress.rollbacks} of {run.limits.rollbacks} times")
 
 
 def _histograms(round: Round) -> dict[str, Tensor]:
@@ -193,25 +208,3 @@ def _histograms(round: Round) -> dict[str, Tensor]:
             if parameter.grad is not None:
                 found[f"grad/{player}/{name}"] = parameter.grad
     return found
-
-
-@contextmanager
-def _signals() -> Iterator[list[signal.Signals]]:
-    """Notes SIGINT and SIGTERM so that the step can be finished; a second one of the same kind acts at once."""
-    caught: list[signal.Signals] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield caught
-        return
-
-    def note(number: int, _: FrameType | None) -> None:
-        caught.append(signal.Signals(number))
-        signal.signal(number, before[signal.Signals(number)])
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number in before:
-        signal.signal(number, note)
-    try:
-        yield caught
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -11,49 +10,13 @@ from torch import Tensor, nn
 from gantrain.data.batches import Batches
 from gantrain.games import Batch, Game, Turn
 from gantrain.seeding import mix, seed_default
+from gantrain.training.finite import Skipping, largest
 from gantrain.training.machine import Machine
 from gantrain.training.meter import Meter
-from gantrain.training.schedules import Schedule
+from gantrain.training.state import Player, Progress
 
 BEGINNING = 7
 """What a seed is used for here besides turns (0): the second number that is mixed into it."""
-
-
-@dataclass
-class Progress:
-    """The counters that a run goes on from."""
-
-    step: int = 0
-    """Rounds played."""
-    position: int = 0
-    """Real samples drawn: where the order of the data stands."""
-    seconds: float = 0.0
-    """Time spent training."""
-    best: float | None = None
-    """The best value so far of the metric that is watched."""
-
-
-@dataclass
-class Player:
-    """A player's parameters and what moves them."""
-
-    name: str
-    parameters: Sequence[nn.Parameter]
-    optimizer: torch.optim.Optimizer
-    schedule: Schedule
-    rates: list[float] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.rates = [float(group["lr"]) for group in self.optimizer.param_groups]
-
-    def set_rate(self, step: int, steps: int) -> None:
-        factor = self.schedule(step, steps)
-        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
-            group["lr"] = rate * factor
-
-    @property
-    def rate(self) -> float:
-        return float(self.optimizer.param_groups[0]["lr"])
 
 
 class Round:
@@ -62,6 +25,7 @@ class Round:
     Args:
         batch_size, accumulate: a turn plays `batch_size` samples in `accumulate` equal parts.
         steps: of the whole run, for the schedules.
+        skip: a turn whose gradients are not finite is not made.
     """
 
     def __init__(
@@ -74,10 +38,12 @@ class Round:
         steps: int,
         batch_size: int,
         accumulate: int = 1,
+        skip: bool = False,
     ) -> None:
         self.game, self.players, self.batches, self.machine = game, players, batches, machine
         self.seed, self.steps, self.batch_size, self.accumulate = seed, steps, batch_size, accumulate
         self.meter = Meter()
+        self.skipping = Skipping(game, machine.device) if skip else None
         self._step = torch.zeros((), dtype=torch.int64, device=machine.device)
 
     def begin(self) -> None:
@@ -97,16 +63,20 @@ class Round:
         for player in self.players.values():
             player.set_rate(progress.step, self.steps)
         place = 0
+        again = (progress.rollbacks,) if progress.rollbacks else ()  # a step that failed is not played the same way
         for turn in self.game.turns:
             for number in range(turn.times):
-                seed_default(mix(self.seed, 0, progress.step, place), self.machine.device)
+                seed_default(mix(self.seed, 0, progress.step, place, *again), self.machine.device)
                 self._turn(turn, progress.step * turn.times + number, progress, observe)
                 place += 1
         progress.step += 1
+        progress.figures = progress.ended = None
 
     def _turn(self, turn: Turn, played: int, progress: Progress, observe: bool) -> None:
         player = self.players[turn.player]
         self._only_moves(player)
+        if self.skipping:
+            self.skipping.begin(player)
         player.optimizer.zero_grad(set_to_none=True)
         phase = self.game.phase(turn.player, played)
         samples = turn.batches * self.batch_size
@@ -118,8 +88,9 @@ class Round:
                 progress.position += part
             batch = Batch(data, self.game.latents(part), self._step, phase)
             self._backward(turn.player, batch, observe)
+        gradients = [p.grad for p in player.parameters if p.grad is not None]
+        finite = largest(gradients).isfinite().all() if self.skipping else None
         if observe:
-            gradients = [p.grad for p in player.parameters if p.grad is not None]
             self.meter.add(f"grad_norm/{turn.player}", nn.utils.get_total_norm(gradients))
         tricks = self.game.each_trick()
         for trick in tricks if observe else ():
@@ -132,6 +103,8 @@ class Round:
             trick.constrain(turn.player, self.game)
         for trick in tricks:
             trick.after_update(turn.player, self.game, samples)
+        if self.skipping and finite is not None:
+            self.skipping.end(player, finite, self.meter)
 
     def _only_moves(self, player: Player) -> None:
         own = {id(p) for p in player.parameters}

@@ -96,12 +96,13 @@ class Trick(Growing, Automatic):
     into being while training: loading makes those that a checkpoint holds. Tricks are called in the order in which the
     user names them. `needs_real`: the generator's turn must draw real samples too. `replaces`: the loss terms,
     `<player>/<term>`, in whose place the trick puts its own; `drops`: those of them whose value then plays no part;
-    `shapes`: those that it changes from within.
+    `shapes`: those that it changes from within. `rates`: its settings that, when they are too large, let a run diverge.
     """
 
     needs_real: bool = False
     replaces: Sequence[str] = ()
     drops: Sequence[str] = ()
+    rates: Sequence[str] = ()
     shapes: Sequence[str] = ()
     players: Sequence[str] | None = None
     """Whom the trick concerns, by name or by what names begin with; None for whomever it finds."""

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-
-import torch
-from torch import Tensor
+from typing import Any
 
 from gantrain.tricks.base import Plan, Trick
 
@@ -20,17 +18,22 @@ class EarlyStopping(Trick):
         ValueError: neither limit is set, or no evaluation gives that metric.
     """
 
-    best: Tensor
-    waited: Tensor
-
     def __init__(self, metric: str | None = None, threshold: float | None = None, patience: int | None = 5) -> None:
         super().__init__()
         if (threshold is None and patience is None) or (patience is not None and patience < 1):
             raise ValueError("set a threshold, or a patience of 1 or more")
         self.metric, self.threshold, self.patience = metric, threshold, patience
         self.higher_is_better = False
-        self.register_buffer("best", torch.tensor(math.nan, dtype=torch.float32))
-        self.register_buffer("waited", torch.zeros((), dtype=torch.int64))
+        self.best: float | None = None
+        self.waited = 0
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """What goes into a checkpoint: plain numbers, for a float32 tensor would round the metric's value."""
+        return {"best": self.best, "waited": self.waited}
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """What comes out of one."""
+        self.best, self.waited = state["best"], state["waited"]
 
     def check(self, plan: Plan) -> None:
         if self.metric is None or (plan.tags is not None and self.metric not in plan.tags):
@@ -41,15 +44,15 @@ class EarlyStopping(Trick):
         self.higher_is_better = self.metric in plan.higher_is_better
 
     def should_stop(self, metrics: Mapping[str, float]) -> str | None:
-        value = float(torch.tensor(metrics.get(self.metric or "", math.nan), dtype=torch.float32))  # as `best` is kept
+        value = metrics.get(self.metric or "", math.nan)
         sign = -1 if self.higher_is_better else 1
         if self.threshold is not None and sign * value <= sign * self.threshold:
             return f"{self.metric} is {value:.4g} and has reached {self.threshold:g}"
-        if sign * value < sign * float(self.best) or (math.isnan(float(self.best)) and not math.isnan(value)):
-            self.best.fill_(value)
-            self.waited.zero_()
+        if math.isfinite(value) and (self.best is None or sign * value < sign * self.best):
+            self.best, self.waited = value, 0
         else:
             self.waited += 1
-        if self.patience is not None and int(self.waited) >= self.patience:
-            return f"{self.metric} has not been better than {float(self.best):.4g} for {self.patience} evaluations"
+        if self.patience is not None and self.waited >= self.patience:
+            than = "found" if self.best is None else f"better than {self.best:.4g}"
+            return f"{self.metric} has not been {than} for {self.patience} evaluations"
         return None

@@ -41,6 +41,7 @@ class Unrolled(Trick):
 
     needs_real = True
     replaces = drops = ("generator/adversarial",)
+    rates = ("lr",)
 
     def __init__(
         self,

@@ -25,6 +25,6 @@ class WeightClipping(Trick):
     @torch.no_grad()
     def constrain(self, player: str, game: Game) -> None:
         if player in game.discriminators:
-            parameters: list[Tensor] = [*game.parameters_of(player)]
+            parameters: list[Tensor] = [p for p in game.parameters_of(player) if p.requires_grad]  # the rest is frozen
             torch._foreach_clamp_min_(parameters, -self.limit)
             torch._foreach_clamp_max_(parameters, self.limit)

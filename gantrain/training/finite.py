@@ -1,0 +1,139 @@
+"""What must be finite: losses, weights and samples before a checkpoint is called good, gradients before an update."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from gantrain.games import Game
+from gantrain.training.meter import Meter
+from gantrain.training.state import Player
+
+LARGEST = 2.0**24
+"""Of a good weight: beyond it float32 no longer holds every whole number, and no update of a sensible size moves it."""
+MOST_SKIPPED = 20
+"""How many turns of a player in a row may be skipped."""
+
+
+class NotFinite(RuntimeError):
+    """A loss, a weight or a sample is no number any more; the message names it."""
+
+
+def check_losses(numbers: Mapping[str, float], step: int) -> None:
+    """Raises:
+    NotFinite: a mean of a loss since the last reading is no number.
+    """
+    for tag, value in numbers.items():
+        if tag.startswith("loss/") and not math.isfinite(value):
+            raise NotFinite(f"{tag} is not finite by step {step:,}")
+
+
+def check_state(game: Game, players: Mapping[str, Player], step: int) -> None:
+    """Looks at parameters, averages, buffers of tricks and the optimizers' state, by one transfer from the device.
+
+    Raises:
+        NotFinite: one of them is not finite, or a parameter is larger than `LARGEST`.
+    """
+    held = dict(_floats(game.named_parameters()))
+    weights = len(held)
+    held |= _floats(game.named_buffers())
+    for name, player in players.items():
+        for number, state in enumerate(player.optimizer.state.values()):
+            held |= _floats((f"optimizer of {name}, {key} {number}", value) for key, value in state.items())
+    for place, (name, value) in enumerate(zip(held, largest(list(held.values())).tolist(), strict=True)):
+        if not math.isfinite(value):
+            raise NotFinite(f"{name} is not finite by step {step:,}")
+        if place < weights and value > LARGEST:
+            raise NotFinite(f"{name} has grown to {value:.2g} by step {step:,}")
+
+
+def check_samples(samples: Tensor) -> None:
+    """Raises:
+    NotFinite: a generated sample holds what is no number.
+    """
+    if not bool(samples.isfinite().all()):
+        raise NotFinite("not every sample that the generator makes is finite")
+
+
+def largest(tensors: Sequence[Tensor]) -> Tensor:
+    """The largest absolute value of each tensor, on the device of the first; NaN where it holds one."""
+    if not tensors:
+        return torch.zeros(0)
+    norms = torch._foreach_norm(list(tensors), math.inf)
+    return torch.stack([norm.to(norms[0].device) for norm in norms])
+
+
+def _floats(named: Iterator[tuple[str, object]]) -> Iterator[tuple[str, Tensor]]:
+    for name, value in named:
+        if isinstance(value, Tensor) and value.is_floating_point() and value.numel():
+            yield name, value.detach()
+
+
+class Skipping:
+    """Takes back turns whose gradients are not finite, on the device: the turn was then never made.
+
+    Weights, averages, buffers and the optimizer's state are those from before. The host reads only in turns in which
+    something came into being, such as an optimizer's state in the first one.
+    """
+
+    def __init__(self, game: Game, device: torch.device) -> None:
+        self._game = game
+        self._zero = torch.zeros((), dtype=torch.int64, device=device)
+        self._in_a_row: dict[str, Tensor] = {}
+        self._longest: dict[str, Tensor] = {}
+        self._before: dict[tuple[int | None, str], Tensor] = {}
+
+    def begin(self, player: Player) -> None:
+        """Before the turn."""
+        self._before = {key: tensor.clone() for key, tensor in self._held(player).items()}
+
+    @torch.no_grad()
+    def end(self, player: Player, finite: Tensor, meter: Meter) -> None:
+        """After the turn; `finite`: () bool, whether its gradients were."""
+        now = self._held(player)
+        for key, before in self._before.items():
+            now[key].copy_(torch.where(finite, now[key], before))
+        new = now.keys() - self._before.keys()
+        if new and not bool(finite):
+            self._forget(player, new)
+        self._before = {}
+        count = torch.where(finite, 0, self._in_a_row.get(player.name, self._zero) + 1)
+        self._in_a_row[player.name] = count
+        self._longest[player.name] = torch.maximum(self._longest.get(player.name, self._zero), count)
+        meter.add(f"skipped/{player.name}", ~finite)
+
+    def check(self, step: int) -> None:
+        """Raises:
+        NotFinite: too many turns of a player in a row were skipped.
+        """
+        for name, count in self._longest.items():
+            if int(count) >= MOST_SKIPPED:
+                raise NotFinite(
+                    f"the gradients of {name} were not finite in {int(count)} turns in a row by step {step:,}"
+                )
+
+    def _held(self, player: Player) -> dict[tuple[int | None, str], Tensor]:
+        """By the number of a parameter and the key of its state ("" for itself), or by the name of a buffer."""
+        held: dict[tuple[int | None, str], Tensor] = {(None, name): b for name, b in self._game.named_buffers()}
+        held |= {(None, f"averages.{name}"): p.detach() for name, p in self._game.averages.named_parameters()}
+        for number, parameter in enumerate(player.parameters):
+            held[number, ""] = parameter.detach()
+            state = player.optimizer.state.get(parameter, {})
+            held |= {(number, key): value for key, value in state.items() if isinstance(value, Tensor)}
+        return held
+
+    def _forget(self, player: Player, new: set[tuple[int | None, str]]) -> None:
+        for number, name in new:
+            if number is None:
+                forget_buffer(self._game, name)
+            else:
+                player.optimizer.state.pop(player.parameters[number], None)
+
+
+def forget_buffer(game: Game, name: str) -> None:
+    """Takes away a buffer that came into being while training."""
+    module, _, last = name.rpartition(".")
+    delattr(game.get_submodule(module), last)

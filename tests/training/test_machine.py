@@ -1,0 +1,72 @@
+"""The machine's rules, and what a turn tells tricks and the log."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from conftest import CPU, config, round_of
+from torch import nn
+
+from gantrain.commands.assembly import build_game
+from gantrain.training import machine as machines
+from gantrain.training.machine import Machine, choose_machine
+from gantrain.training.round import Progress
+
+RING = ["dataset=ring8", "loss=nonsaturating", "optimizer=adam", "trainer.batch_size=8"]
+RING += ["model.generator.hidden=[4]", "model.discriminator.hidden=[4]"]
+DCGAN = ["model=dcgan", "model.generator.width=4", "model.discriminator.width=4", "dataset.image_size=8"]
+
+
+@pytest.mark.parametrize("unit", [None, "_is_avx512_bf16_supported", "_is_amx_tile_supported"])
+def test_bf16_by_itself_for_convolutions_where_the_processor_is_made_for_it(
+    unit: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for probe in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, probe, lambda here=probe == unit: here, raising=False)
+    flat, convolutions = (build_game(config(*words)) for words in (RING, DCGAN))
+    fast = torch.bfloat16 if unit else torch.float32
+    assert choose_machine("cpu", "auto", convolutions).dtype == fast
+    assert choose_machine("cpu", "auto", flat).dtype == torch.float32
+    for game in (flat, convolutions):
+        assert choose_machine("cpu", "bf16", game).dtype == torch.bfloat16
+        assert choose_machine("cpu", "fp32", game).dtype == torch.float32
+
+
+def test_threads_are_for_convolutions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machines, "_DEFAULT_THREADS", 3)
+    chosen: list[int] = []
+    monkeypatch.setattr(torch, "set_num_threads", chosen.append)
+    for threads, module in ((None, nn.Linear(1, 1)), (None, nn.Conv2d(1, 1, 1)), (2, nn.Linear(1, 1))):
+        machines.set_threads(threads, module)
+    assert chosen == [1, 3, 2]
+
+
+@pytest.mark.parametrize("loss", ["wgan_gp", "r1", "dragan"])
+def test_a_penalty_is_taken_without_autocast(loss: str) -> None:
+    round = round_of(*DCGAN, f"loss={loss}", "trainer.batch_size=4", "loss.n_critic=1")
+    round.machine = Machine(CPU, torch.bfloat16)
+    seen: list[tuple[bool, bool]] = []
+
+    def note(_: nn.Module, given: tuple[torch.Tensor, ...]) -> None:
+        seen.append((given[0].requires_grad, torch.is_autocast_enabled("cpu")))
+
+    round.game.get_submodule("discriminator.trunk").register_forward_pre_hook(note)
+    round._turn(round.game.turns[0], 0, Progress(), observe=False)
+    assert (False, True) in seen, "samples are judged in bf16"
+    assert (True, False) in seen, "the points of a penalty in float32"
+    assert (True, True) not in seen
+
+
+def test_tricks_are_told_the_size_of_the_whole_batch() -> None:
+    round = round_of(*RING, "trainer.accumulate=4", "tricks=[ema]")
+    round.play(Progress())
+    assert round.game.get_buffer("tricks.ema.images").item() == 8
+
+
+def test_the_gradients_norm_is_that_before_clipping() -> None:
+    norms = []
+    for words in (["tricks=[]"], ["tricks=[gradient_clipping]", "tricks.gradient_clipping.max_norm=1e-4"]):
+        round = round_of(*RING, *words)
+        round._turn(round.game.turns[0], 0, Progress(), observe=True)
+        norms.append(round.meter.read()["grad_norm/discriminator"])
+    assert norms[1] == norms[0] > 1e-4
