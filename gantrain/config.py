@@ -84,8 +84,9 @@ def validate(cfg: DictConfig, schema: type = Config) -> DictConfig:
     """
     plain = OmegaConf.create(OmegaConf.to_container(cfg, resolve=False, structured_config_mode=SCMode.DICT))
     assert isinstance(plain, DictConfig)
-    fit(plain, schema)
-    typed = OmegaConf.merge(OmegaConf.structured(schema), plain)
+    with explained(()):
+        fit(plain, schema)
+        typed = OmegaConf.merge(OmegaConf.structured(schema), plain)
     assert isinstance(typed, DictConfig)
     if schema is Config:
         _check_numbers(typed)

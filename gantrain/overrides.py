@@ -43,7 +43,7 @@ def explained(words: Sequence[str], config_name: str = "train") -> Iterator[None
         place = f" in {error.problem_mark.name}, line {error.problem_mark.line + 1}" if error.problem_mark else ""
         tabs = " (YAML is indented by spaces, not by tabs)" if "\\t" in str(error.problem) else ""
         raise UserError(f"what stands{place} is no YAML: {error.problem}{tabs}") from error
-    except (YAMLError, UnicodeDecodeError, OSError) as error:
+    except (YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"a config is no YAML text: {' '.join(str(error).split())}") from error
     except RecursionError as error:
         raise UserError("a config asks for itself in its defaults list: give your own another name") from error

@@ -65,8 +65,7 @@ class Loader(ConfigLoaderImpl):
             found = _difference(_settings(cfg), _settings_of(tuple(map(str, words)), run_mode), "hydra")
             if found is not None:
                 raise UserError(f"a config sets {found}: what belongs to Hydra itself is set on the command line only")
-            choices = {key: value for key, value in cfg.hydra.runtime.choices.items() if key != "hydra"}
-            refuse_interpolations(choices, "the choice of ")
+            refuse_interpolations(OmegaConf.to_container(cfg.hydra.runtime.choices, resolve=False), "the choice of ")
             own = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
             refuse_resolvers(OmegaConf.to_container(own, resolve=False))
             refuse_interpolations(OmegaConf.to_container(own, resolve=True))

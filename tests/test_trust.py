@@ -19,14 +19,14 @@ LOGGING = "{version: 1, handlers: {x: {class: logging.FileHandler, filename: tou
 GLOBAL = "# @package _global_\n"
 
 OF_HYDRA: dict[str, tuple[dict[str, str], list[str]]] = {
-    "callbacks": ({"experiment/x": f"{GLOBAL}hydra:\n  callbacks:\n    x: {TOUCH}\n"}, ["+experiment=x"]),
+    "callbacks": ({"experiment/x": f"{GLOBAL}hydra:\n  callbacks:\n    x: {TOUCH}\n"}, ["experiment=x"]),
     "callbacks of a file among others": ({"hydra/callbacks/x": f"x: {TOUCH}\n"}, ["+hydra/callbacks=x"]),
     "callbacks that a defaults list asks for": (
         {
             "hydra/callbacks/x": f"x: {TOUCH}\n",
             "experiment/x": f"{GLOBAL}defaults:\n  - /hydra/callbacks@hydra.callbacks: x\n",
         },
-        ["+experiment=x"],
+        ["experiment=x"],
     ),
     "callbacks of the first config": (
         {"mine": f"defaults:\n  - train\n  - _self_\nhydra:\n  callbacks:\n    x: {TOUCH}\n"},
@@ -38,33 +38,33 @@ OF_HYDRA: dict[str, tuple[dict[str, str], list[str]]] = {
     ),
     "trust by a package header": (
         {"experiment/x": "# @package hydra.job.env_set\nGANTRAIN_TRUST: touching\n"},
-        ["+experiment=x", "model._target_=touching.Now"],
+        ["experiment=x", "model._target_=touching.Now"],
     ),
     "trust by a package in a defaults list": (
         {
             "trusting/x": "GANTRAIN_TRUST: touching\n",
             "experiment/x": f"{GLOBAL}defaults:\n  - /trusting@hydra.job.env_set: x\n",
         },
-        ["+experiment=x", "model._target_=touching.Now"],
+        ["experiment=x", "model._target_=touching.Now"],
     ),
-    "logging": ({"experiment/x": f"{GLOBAL}hydra:\n  job_logging: {LOGGING}\n"}, ["+experiment=x"]),
+    "logging": ({"experiment/x": f"{GLOBAL}hydra:\n  job_logging: {LOGGING}\n"}, ["experiment=x"]),
     "logging in place of Hydra's": ({"hydra/job_logging/none": LOGGING, "hydra/output/default": "{}"}, []),
     "a choice of Hydra's groups": (
         {
             "experiment/x": f"{GLOBAL}defaults:\n  - override /hydra/output: x\n",
             "hydra/output/x": "run: {dir: touched}",
         },
-        ["+experiment=x"],
+        ["experiment=x"],
     ),
     "a choice among what Hydra has": (
         {"experiment/x": f"{GLOBAL}defaults:\n  - /hydra/hydra_logging/hydra_debug\n"},
-        ["+experiment=x"],
+        ["experiment=x"],
     ),
     "another search path": (
         {"mine": "defaults:\n  - train\n  - _self_\nhydra:\n  searchpath: ['pkg://touching']\n"},
         ["--config-name=mine"],
     ),
-    "a folder to write to": ({"experiment/x": f"{GLOBAL}hydra: {{sweep: {{dir: touched}}}}\n"}, ["+experiment=x"]),
+    "a folder to write to": ({"experiment/x": f"{GLOBAL}hydra: {{sweep: {{dir: touched}}}}\n"}, ["experiment=x"]),
     "a word of the command line's package": (
         {"loss/x": f"x: {TOUCH}\n"},
         ["+loss@hydra.callbacks=x"],
@@ -113,9 +113,9 @@ RESOLVERS = {
     "plain": "${oc.env:A_SECRET}",
     "escaped by YAML": '"\\x24{oc.env:A_SECRET}"',
     "escaped by OmegaConf": "'\\${oc.env:A_SECRET}'",
-    "nested": "${oc.${loss.word}:A_SECRET}",
-    "inside": "${loss.${oc.env:A_SECRET}}",
-    "put together": "${loss.dollar}${loss.rest}",
+    "nested": "${oc.${metrics.known.word}:A_SECRET}",
+    "inside": "${metrics.known.${oc.env:A_SECRET}}",
+    "put together": "${metrics.known.dollar}${metrics.known.rest}",
     "decoded": "${oc.decode:'${oc.env:A_SECRET}'}",
     "Hydra's": "${hydra:job.name}",
     "the time": "${now:%Y}",
@@ -125,13 +125,9 @@ RESOLVERS = {
 @pytest.mark.parametrize("many", [False, True], ids=["one run", "sweep"])
 @pytest.mark.parametrize("how", RESOLVERS)
 def test_no_file_reads_the_environment(gantrain: Command, tmp_path: Path, how: str, many: bool) -> None:
-    adversarial = "adversarial:\n  _target_: gantrain.losses.Hinge\n"
-    loss = f"loss:\n  word: env\n  dollar: $\n  rest: '{{oc.env:A_SECRET}}'\n  n_critic: 1\n  {adversarial[:-1]}\n"
-    loss = loss.replace("\n  _target_", "\n    _target_")
-    lay(tmp_path / "own", {"experiment/x": f"{GLOBAL}{loss}name: {RESOLVERS[how]}\n"})
-    words = ["--config-dir", "own", "+experiment=x", "~loss.word", "~loss.dollar", "~loss.rest"]
-    kept = words if how in ("nested", "put together") else words[:3]
-    done = gantrain(*kept, *SHORT, *(["-m", "seed=0,1"] if many else []))
+    parts = "metrics:\n  known:\n    word: env\n    dollar: $\n    rest: '{oc.env:A_SECRET}'\n"
+    lay(tmp_path / "own", {"experiment/x": f"{GLOBAL}{parts}name: {RESOLVERS[how]}\n"})
+    done = gantrain("--config-dir", "own", "experiment=x", *SHORT, *(["-m", "seed=0,1"] if many else []))
     assert done.returncode == 2
     assert SECRET not in done.stdout + done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -149,7 +145,7 @@ def test_no_file_reads_the_environment(gantrain: Command, tmp_path: Path, how: s
 )
 def test_no_other_place_reads_it_either(gantrain: Command, tmp_path: Path, text: str) -> None:
     lay(tmp_path / "own", {"experiment/x": text})
-    done = gantrain("--config-dir", "own", "+experiment=x", *SHORT)
+    done = gantrain("--config-dir", "own", "experiment=x", *SHORT)
     assert done.returncode == 2
     assert SECRET not in done.stdout + done.stderr
     assert not (tmp_path / "outputs").exists()
@@ -171,7 +167,7 @@ def test_a_defaults_list_stays_in_its_folder(gantrain: Command, tmp_path: Path) 
         tmp_path,
         {"private/x": "half_life: 3\n", "own/experiment/x": f"{GLOBAL}defaults:\n  - /../private/x@tricks.ema\n"},
     )
-    done = gantrain("--config-dir", "own", "+experiment=x", *SHORT)
+    done = gantrain("--config-dir", "own", "experiment=x", *SHORT)
     assert done.returncode == 2
     assert "lead out of its folder" in done.stderr
 

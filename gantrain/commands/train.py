@@ -196,7 +196,7 @@ def change(cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:
         if override.is_delete() or override.package is not None or override.is_sweep_override():
             raise UserError(f"{word}: when a run goes on, a setting takes one value, {key}=…")
         changed = OmegaConf.create(OmegaConf.to_container(cfg, structured_config_mode=SCMode.DICT))
-        OmegaConf.update(changed, key, override.value(), merge=False, force_add=True)
+        OmegaConf.update(changed, key, override.value(), merge=True, force_add=True)
         refuse_interpolations(OmegaConf.to_container(changed, resolve=False))
         cfg = validate(changed)  # type: ignore[arg-type]
     return cfg
