@@ -118,7 +118,7 @@ def prepare(word: str, multirun: bool = False) -> str:
         parts = value.split(",") if multirun and not Path(value).expanduser().exists() else [value]
         return f"{key}={','.join(quoted(part) for part in parts)}"
     if name == "networks":  # the group stands inside the model
-        return f"{key}@model={value}"
+        return f"{key}@model{equals}{value}"
     if equals and "." in name and re.fullmatch(r"\w+", value) and (CONFIGS / name.replace(".", "/")).is_dir():
         return f"{key.replace('.', '/')}={value}"
     return word

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from hydra import compose as hydra_compose
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
@@ -57,8 +58,9 @@ def parse(words: Sequence[str], config_name: str = "train") -> list[Override]:
     Raises:
         UserError: a word is no override.
     """
+    hydra = GlobalHydra.instance().hydra
     with explained(words, config_name):
-        return OverridesParser.create().parse_overrides(list(words))
+        return OverridesParser.create(hydra.config_loader if hydra else None).parse_overrides(list(words))
 
 
 def nearest(word: str, known: Sequence[str]) -> str:
