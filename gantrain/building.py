@@ -14,8 +14,8 @@ from typing import Any
 
 from typeguard import TypeCheckError, check_type
 
-from gantrain.config import nearest
 from gantrain.errors import UserError
+from gantrain.overrides import nearest
 
 # Configs and checkpoints may come from strangers, so a `_target_` is not simply imported: it may name a class of
 # gantrain, one of these, or one of a package that the user trusts by name.

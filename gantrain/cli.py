@@ -8,13 +8,21 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gantrain import __version__
 from gantrain.errors import Stopped, UserError
-from gantrain.help import command_help, general_help
+from gantrain.help import CONFIGS, command_help, general_help
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 PATH_KEYS = ("run", "name", "data_dir", "outputs_dir", "init_from", "out", "input", "dataset.path")
 """Keys whose values are people's own words, which may hold signs that Hydra's grammar gives a meaning."""
+
+
+INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
+"""What Hydra's --info tells about."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,7 +57,7 @@ def _run(words: list[str]) -> int:
     if overrides and re.fullmatch(r"[a-z_]+", overrides[0]):
         command = overrides.pop(0)
     if command not in COMMANDS:
-        from gantrain.config import nearest
+        from gantrain.overrides import nearest
 
         raise UserError(
             f"there is no command {command}{nearest(command, list(COMMANDS))} (one of: {', '.join(COMMANDS)})"
@@ -64,7 +72,7 @@ def _run(words: list[str]) -> int:
         os.environ["GANTRAIN_TRUST"] = ",".join(filter(None, [os.environ.get("GANTRAIN_TRUST"), package]))
     prepared = [prepare(word, flags.multirun) for word in overrides]
     if flags.cfg or flags.info or flags.shell_completion or flags.hydra_help:
-        return _show(flags, "train" if command == "train" else command, prepared)
+        return _show(flags, command, prepared)
     return COMMANDS[command](flags, prepared)
 
 
@@ -80,7 +88,7 @@ def _parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--package", "-p")
     parser.add_argument("--config-dir", "-cd")
     parser.add_argument("--config-name", "-cn")
-    parser.add_argument("--info", "-i", const="all", nargs="?")
+    parser.add_argument("--info", "-i", const="all", nargs="?", choices=INFO)
     parser.add_argument("--shell-completion", "-sc", action="store_true")
     parser.add_argument("--hydra-help", action="store_true")
     parser.add_argument("--trust")
@@ -98,24 +106,22 @@ def prepare(word: str, multirun: bool = False) -> str:
     Values of path keys are quoted; `a.b=word` becomes `a/b=word` where that is a group (`optimizer.schedule=cosine`),
     and `networks=word` becomes `networks@model=word`.
     """
-    from gantrain.config import CONFIGS
+    from gantrain.overrides import quoted, unquote
 
     key, equals, value = word.partition("=")
     name = key.lstrip("+~")
     if equals and name in PATH_KEYS:
-        if not value or value == "null" or (value[0] in "'\"" and value[-1] == value[0] and len(value) > 1):
+        if not unquote(value).strip():  # run=$UNSET
+            raise UserError(f"{word} names nothing: write a value behind it, or leave it out")
+        if value == "null" or unquote(value) != value:
             return word
         parts = value.split(",") if multirun and not Path(value).expanduser().exists() else [value]
-        return f"{key}={','.join(_quoted(part) for part in parts)}"
+        return f"{key}={','.join(quoted(part) for part in parts)}"
     if name == "networks":  # the group stands inside the model
-        return f"{key}@model={value}"
+        return f"{key}@model{equals}{value}"
     if equals and "." in name and re.fullmatch(r"\w+", value) and (CONFIGS / name.replace(".", "/")).is_dir():
         return f"{key.replace('.', '/')}={value}"
     return word
-
-
-def _quoted(value: str) -> str:
-    return "'" + re.sub(r"(\\*)'", r"\1\1\\'", re.sub(r"(\\+)$", r"\1\1", value)) + "'"
 
 
 def _value_of(key: str, overrides: Sequence[str]) -> tuple[str | None, list[str]]:
@@ -124,44 +130,54 @@ def _value_of(key: str, overrides: Sequence[str]) -> tuple[str | None, list[str]
     if not found:
         return None, list(overrides)
     value = found[-1].partition("=")[2]
-    from gantrain.config import unquote
+    from gantrain.overrides import unquote
 
     value = unquote(value)
     return (None if value == "null" else value), [w for w in overrides if w not in found]
 
 
-def _show(flags: argparse.Namespace, config_name: str, overrides: list[str]) -> int:
+def _show(flags: argparse.Namespace, command: str, overrides: list[str]) -> int:
     """What Hydra itself shows. The resolved job config is the one that a run would follow."""
+    from hydra import compose as hydra_compose
+    from hydra._internal.utils import get_args_parser
     from hydra.core.global_hydra import GlobalHydra
     from omegaconf import OmegaConf
 
-    from gantrain.config import complete, compose, hydra_at
+    from gantrain.config import complete, compose, hydra_at, validate
+    from gantrain.overrides import explained
 
-    name = flags.config_name or config_name
-    with hydra_at(flags.config_dir) as extra:
-        words = [*extra, *overrides]
-        if flags.cfg == "job":
-            cfg = compose(words, name)
-            cfg = complete(cfg) if flags.resolve and config_name == "train" else cfg
-            shown = OmegaConf.select(cfg, flags.package) if flags.package else cfg
-            if shown is None:
-                raise UserError(f"--package: the config has no {flags.package}")
-            print(OmegaConf.to_yaml(shown, resolve=flags.resolve) if OmegaConf.is_config(shown) else shown)
-            return 0
+    name = flags.config_name or command
+    with hydra_at(flags.config_dir), explained(overrides, name):
         hydra = GlobalHydra.instance().hydra
         assert hydra is not None
-        if flags.cfg:
-            hydra.show_cfg(name, words, flags.cfg, flags.package, flags.resolve)
+        if flags.shell_completion:
+            hydra.shell_completion(name, overrides)
+            return 0
+        cfg = compose(overrides, name)
+        if command == "train":
+            validate(cfg)
+        if flags.cfg == "job":
+            _print(complete(cfg) if flags.resolve and command == "train" else cfg, flags.package, flags.resolve)
+        elif flags.cfg:
+            whole = hydra_compose(name, overrides, return_hydra_config=True)
+            _print(
+                OmegaConf.masked_copy(whole, "hydra") if flags.cfg == "hydra" else whole, flags.package, flags.resolve
+            )
         elif flags.info:
-            hydra.show_info(flags.info, name, words)
-        elif flags.shell_completion:
-            hydra.shell_completion(name, words)
+            hydra.show_info(flags.info, name, overrides)
         else:
-            from hydra._internal.utils import get_args_parser
-
             parser = get_args_parser()
             hydra.hydra_help(name, parser, parser.parse_args(["--hydra-help"]))
     return 0
+
+
+def _print(cfg: DictConfig, package: str | None, resolve: bool) -> None:
+    from omegaconf import OmegaConf
+
+    shown = OmegaConf.select(cfg, package) if package else cfg
+    if shown is None:
+        raise UserError(f"--package: the config has no {package}")
+    print(OmegaConf.to_yaml(shown, resolve=resolve) if OmegaConf.is_config(shown) else shown)
 
 
 def _train(flags: argparse.Namespace, overrides: list[str]) -> int:
@@ -181,9 +197,7 @@ def _train(flags: argparse.Namespace, overrides: list[str]) -> int:
     if folder is not None and (folder / "sweep.json").is_file():
         from gantrain.commands.sweep import finish
 
-        if others:
-            raise UserError(f"a sweep is finished as it was begun: leave out {' '.join(others)}")
-        return finish(folder)
+        return finish(folder, others)
     from gantrain.report.console import Console
 
     console = Console()
@@ -193,8 +207,8 @@ def _train(flags: argparse.Namespace, overrides: list[str]) -> int:
 
             resume(str(folder), others, console)
             return 0
-        with hydra_at(flags.config_dir) as extra:
-            cfg = compose([*extra, *overrides], name)
+        with hydra_at(flags.config_dir):
+            cfg = compose(overrides, name)
             console.say(f"gantrain: {cfg.name}")  # at once: what follows waits for torch to load
             cfg = complete(cfg)
         from gantrain.commands.train import train
@@ -210,8 +224,8 @@ def _sample(flags: argparse.Namespace, overrides: list[str]) -> int:
 
     if flags.multirun:
         raise UserError("gantrain sample makes one set of samples at a time: leave out --multirun")
-    with hydra_at(flags.config_dir) as extra:
-        asked = compose([*extra, *overrides], flags.config_name or "sample")
+    with hydra_at(flags.config_dir):
+        asked = compose(overrides, flags.config_name or "sample")
     from gantrain.commands.sample import sample
     from gantrain.report.console import Console
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,13 +11,14 @@ from typing import Any
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import HydraException, MissingConfigException, OverrideParseException
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf, SCMode, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from gantrain.errors import UserError
 from gantrain.help import CONFIGS
-from gantrain.schema import Config
+from gantrain.overrides import explain, explained
+from gantrain.schema import Config, fit
+from gantrain.trust import Loader
 
 
 def data_folder(cfg: DictConfig) -> Path:
@@ -27,35 +26,22 @@ def data_folder(cfg: DictConfig) -> Path:
     return Path(cfg.data_dir or os.environ.get("GANTRAIN_DATA") or "data").expanduser()
 
 
-def unquote(value: str) -> str:
-    """A value as it was before it was quoted for Hydra's grammar."""
-    if len(value) < 2 or value[0] not in "'\"" or value[-1] != value[0]:
-        return value
-    return re.sub(rf"(\\+)(?={value[0]}|$)", lambda found: found.group(1)[: len(found.group(1)) // 2], value[1:-1])
-
-
-def nearest(word: str, known: Sequence[str]) -> str:
-    """' (did you mean …?)' for the nearest known word, or nothing."""
-    close = difflib.get_close_matches(word, known, 1, 0.6)
-    return f", did you mean {close[0]}?" if close else ""
-
-
 @contextmanager
-def hydra_at(config_dir: str | None = None) -> Iterator[list[str]]:
-    """Hydra over gantrain's configs; yields the overrides that add the user's own folder.
+def hydra_at(config_dir: str | None = None) -> Iterator[None]:
+    """Hydra over gantrain's configs and the user's own folder, whose files go before gantrain's of the same name.
 
     Raises:
         UserError: there is no such folder.
     """
-    extra = []
-    if config_dir is not None:
-        folder = Path(config_dir).expanduser().resolve()
-        if not folder.is_dir():
-            raise UserError(f"--config-dir: there is no folder {folder}")
-        extra = [f"hydra.searchpath=['file://{folder}']"]
+    folder = None if config_dir is None else Path(config_dir).expanduser().resolve()
+    if folder is not None and not folder.is_dir():
+        raise UserError(f"--config-dir: there is no folder {folder}")
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONFIGS), job_name="gantrain", version_base="1.3"):
-        yield extra
+        hydra = GlobalHydra.instance().hydra
+        assert hydra is not None
+        hydra.config_loader = Loader(folder)
+        yield
 
 
 def compose(overrides: Sequence[str], config_name: str = "train") -> DictConfig:
@@ -64,16 +50,23 @@ def compose(overrides: Sequence[str], config_name: str = "train") -> DictConfig:
     Raises:
         UserError: an unknown group, option or key, or words that are no override.
     """
-    try:
+    with explained(overrides, config_name):
         cfg = hydra_compose(config_name, list(overrides), return_hydra_config=True)
         choices = {
             k: v for k, v in cfg.hydra.runtime.choices.items() if isinstance(k, str) and not k.startswith("hydra")
         }
         with open_dict(cfg):
             del cfg["hydra"]
-        return named(cfg, choices)
-    except (HydraException, OmegaConfBaseException, ValueError) as error:  # Hydra says some things by a ValueError
-        raise UserError(explain(error, overrides, config_name)) from error
+        cfg = named(cfg, choices)
+    if "outputs_dir" in cfg:
+        _check_place(Path(str(cfg.outputs_dir)).expanduser() / str(cfg.name))
+    return cfg
+
+
+def _check_place(folder: Path) -> None:
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise UserError(f"runs cannot go to {folder}: {there} is no folder that can be written to, set outputs_dir=…")
 
 
 def named(cfg: DictConfig, choices: Mapping[str, Any]) -> DictConfig:
@@ -83,79 +76,17 @@ def named(cfg: DictConfig, choices: Mapping[str, Any]) -> DictConfig:
     return cfg
 
 
-def explain(error: Exception, overrides: Sequence[str], config_name: str = "train") -> str:
-    """One sentence for what Hydra or OmegaConf has to say about the user's words."""
-    text = str(error)
-    if isinstance(error, OverrideParseException):
-        return f"{error.override} cannot be read as group=option or key=value: quote values that hold signs, key='…'"
-    if "Config group override must be" in text:
-        return "null is no option of a group: choose one, such as dataset=digits (gantrain --help lists them)"
-    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        group, _, option = str(error.missing_cfg_file).rpartition("/")
-        options = sorted({*(error.options or []), *(file.stem for file in (CONFIGS / group).glob("*.yaml"))})
-        if not group:
-            return f"there is no config {option}.yaml"
-        return f"{group}={option} does not exist{nearest(option, options)} (one of: {', '.join(options)})"
-    if found := re.search(r"Could not (?:override|append|delete)[^']*'([^']+)'", text):
-        key = found.group(1).lstrip("+~").split("@")[0].split("=")[0]
-        group, _, rest = key.partition(".")
-        option = rest.partition(".")[0]
-        if group == "tricks" and option and (CONFIGS / group / f"{option}.yaml").is_file():
-            return f"{key}: {option} is not among the run's tricks: name it too, such as 'tricks=[ema,{option}]'"
-        if "Could not delete" in text and (CONFIGS / key).is_dir():
-            none = "'tricks=[]' is none" if key == "tricks" else "gantrain --help lists them"
-            return f"the group {key} cannot be taken away: choose one of its options ({none})"
-        return f"{key} is no setting{nearest_key(key, overrides, config_name)}"
-    if found := re.search(r"full_key: (\S+)", text):
-        key = found.group(1)
-        if "not in" in text:
-            return f"{key} is no setting{nearest_key(key, overrides, config_name)}"
-        return f"{key}: {text.splitlines()[0]}"
-    return " ".join(text.split("\nSee https")[0].split())
-
-
-def nearest_key(key: str, overrides: Sequence[str], config_name: str) -> str:
-    """The nearest key that the config would have without the override that is wrong."""
-    kept = [
-        o for o in overrides if o.startswith("hydra.") or ("." not in o.split("=")[0] and not o.startswith((key, "+")))
-    ]
-    known: list[str] = []
-    for attempt in (kept, []):
-        try:
-            known = list(_keys(hydra_compose(config_name, attempt)))
-            break
-        except (HydraException, OmegaConfBaseException):
-            continue
-    groups = [str(p.relative_to(CONFIGS)) for p in CONFIGS.rglob("*") if p.is_dir()]
-    siblings = [k for k in known if k.rpartition(".")[0] == key.rpartition(".")[0]]
-    return nearest(key, siblings) or nearest(key, [*known, *groups])
-
-
-def _keys(node: Any, prefix: str = "") -> Iterator[str]:
-    for key in [str(key) for key in node] if isinstance(node, DictConfig) else ():
-        yield f"{prefix}{key}"
-        if not OmegaConf.is_interpolation(node, key) and not OmegaConf.is_missing(node, key):
-            yield from _keys(node[key], f"{prefix}{key}.")
-
-
 def validate(cfg: DictConfig, schema: type = Config) -> DictConfig:
     """The config with the fixed groups typed.
 
     Raises:
         UserError: an unknown key or a wrong type.
     """
-    try:
-        typed = OmegaConf.merge(OmegaConf.structured(schema), cfg)
-    except OmegaConfBaseException as error:
-        found = re.search(r"full_key: (\S+)", str(error))
-        key = found.group(1) if found else ""
-        if found and "not in" in str(error):
-            inside = OmegaConf.select(OmegaConf.structured(Config), key.rpartition(".")[0]) or OmegaConf.structured(
-                Config
-            )
-            near = nearest(key.rpartition(".")[2], list(map(str, inside)))
-            raise UserError(f"{key} is no setting{near}") from error
-        raise UserError(f"{key}: {str(error).splitlines()[0]}") from error
+    plain = OmegaConf.create(OmegaConf.to_container(cfg, resolve=False, structured_config_mode=SCMode.DICT))
+    assert isinstance(plain, DictConfig)
+    with explained(()):
+        fit(plain, schema)
+        typed = OmegaConf.merge(OmegaConf.structured(schema), plain)
     assert isinstance(typed, DictConfig)
     if schema is Config:
         _check_numbers(typed)
@@ -168,7 +99,7 @@ def _check_numbers(typed: DictConfig) -> None:
     positive += ["metrics.every", "debug.overfit"]
     for key in positive:
         value = OmegaConf.select(typed, key)
-        if value is not None and value <= 0:
+        if value is not None and not value > 0:
             raise UserError(f"{key} must be positive, got {value}")
     if typed.trainer.batch_size % typed.trainer.accumulate:
         raise UserError(

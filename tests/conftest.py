@@ -49,8 +49,8 @@ def real_data() -> Path:
 
 def config(*overrides: str) -> DictConfig:
     """The complete config for these overrides."""
-    with hydra_at() as extra:
-        return complete(compose([*extra, *overrides]))
+    with hydra_at():
+        return complete(compose(overrides))
 
 
 def round_of(*overrides: str) -> Round:

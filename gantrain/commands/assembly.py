@@ -12,17 +12,19 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from gantrain.building import build, locate
-from gantrain.config import nearest, validate
+from gantrain.config import validate
 from gantrain.data import Batches, Place, Source
 from gantrain.errors import UserError
 from gantrain.games import Game, Request
 from gantrain.metrics import Evaluation, Metric
+from gantrain.overrides import nearest
 from gantrain.report.pictures import picture
 from gantrain.seeding import mix, seed_default
 from gantrain.training.finite import check_samples
 from gantrain.training.machine import Machine
 from gantrain.training.state import Player
 from gantrain.tricks import Plan
+from gantrain.trust import plain_config
 
 EVALUATION, PICTURES, SAMPLES, WEIGHTS = 3, 4, 5, 6
 """What a seed is used for besides turns (0) and the data (1, 2): the second number that is mixed into it."""
@@ -36,15 +38,9 @@ def config_of(state: Mapping[str, Any], what: str) -> DictConfig:
     """The config in a checkpoint, which may be a stranger's: plain values only.
 
     Raises:
-        UserError: it holds interpolations, or is no config.
+        UserError: it is no plain text, holds interpolations, or is no config.
     """
-    if "${" in state["config"]:
-        raise UserError(
-            f"the config in {what} holds interpolations, which gantrain never writes: it is not to be trusted"
-        )
-    cfg = OmegaConf.create(state["config"])
-    assert isinstance(cfg, DictConfig)
-    return validate(cfg)
+    return validate(plain_config(state["config"], what))
 
 
 def build_game(cfg: DictConfig, to_train: bool = True) -> Game:

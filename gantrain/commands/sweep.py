@@ -14,20 +14,22 @@ from typing import Any
 
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
+from gantrain.building import build
+from gantrain.commands.assembly import build_game, build_metrics, plain
 from gantrain.commands.folders import JSONL, STATUS, fresh_folder
 from gantrain.commands.train import resume, train
-from gantrain.config import complete, compose, explain, hydra_at, named
+from gantrain.config import complete, compose, hydra_at, named, validate
 from gantrain.errors import Stopped, UserError
 from gantrain.files import read_text, refuse_link, write_text
+from gantrain.overrides import explained, parse, quoted
 from gantrain.report.console import Console
 from gantrain.report.recorder import read_lines
-from gantrain.training.checkpoints import FOLDER, steps_in
+from gantrain.training.checkpoints import FOLDER, find, load, steps_in
+from gantrain.training.machine import choose_machine
+from gantrain.trust import of_hydra
 
 PLAN, JOB, SUMMARY = "sweep.json", "job.json", "summary.csv"
 
@@ -42,13 +44,16 @@ def sweep(overrides: Sequence[str], config_dir: str | None, config_name: str, fo
         UserError: the overrides do not make configs; nothing was written.
         Stopped: by a signal; the table is printed all the same.
     """
-    with hydra_at(config_dir) as extra:
-        folder = folder or _new_folder([*extra, *overrides], config_name)
+    with hydra_at(config_dir):
+        parsed = parse(overrides, config_name)
+        first = _check(parsed, config_name)
+        folder = folder or _new_folder(parsed, first)
         OmegaConf.register_new_resolver("gantrain_job", lambda number: f"{int(number):03d}", replace=True)
         quiet = ["hydra.output_subdir=null", "hydra/job_logging=none", "hydra/hydra_logging=none"]
-        places = [f"hydra.sweep.dir='{folder}'", "hydra.sweep.subdir='${gantrain_job:${hydra.job.num}}'"]
+        places = [f"hydra.sweep.dir={_literal(folder)}", "hydra.sweep.subdir='${gantrain_job:${hydra.job.num}}'"]
         own = str(Path(config_dir).expanduser().resolve()) if config_dir else None
-        plan = {"overrides": list(overrides), "config_dir": own, "config_name": config_name}
+        kept = [word for word, override in zip(overrides, parsed, strict=True) if not of_hydra(override)]
+        plan = {"overrides": kept, "config_dir": own, "config_name": config_name}
         hydra = GlobalHydra.instance().hydra
         assert hydra is not None
 
@@ -57,22 +62,49 @@ def sweep(overrides: Sequence[str], config_dir: str | None, config_name: str, fo
             return _job(cfg)
 
         try:
-            hydra.multirun(config_name, job, [*extra, *overrides, *places, *quiet])
-        except (HydraException, OmegaConfBaseException) as error:
+            with explained(overrides, config_name):
+                hydra.multirun(config_name, job, [*overrides, *places, *quiet])
+        except UserError:
             _remove_unless_begun(folder)
-            raise UserError(explain(error, [*extra, *overrides], config_name)) from error
+            raise
         except (Stopped, KeyboardInterrupt):
             _table(folder)
             raise
     return 1 if _table(folder) else 0
 
 
-def finish(folder: Path) -> int:
-    """Goes on with a sweep: finished jobs stay, those with a checkpoint go on, the others start."""
+def finish(folder: Path, words: Sequence[str]) -> int:
+    """Goes on with a sweep: finished jobs stay, those with a checkpoint go on, the others start.
+
+    Args:
+        words: overrides of Hydra's own settings, which a sweep's file does not hold, for it may be a stranger's.
+
+    Raises:
+        UserError: the sweep's file is damaged or sets something of Hydra's own; other words were given.
+    """
     for path in folder.iterdir():  # jobs' folders, and what Hydra writes beside them
         refuse_link(path)
-    plan = json.loads(read_text(folder / PLAN))
-    return sweep(plan["overrides"], plan["config_dir"], plan["config_name"], folder)
+    file = folder / PLAN
+    try:
+        plan = json.loads(read_text(file))
+        overrides, config_dir, config_name = (plan[key] for key in ("overrides", "config_dir", "config_name"))
+        whole = all(isinstance(word, str) for word in (*overrides, config_dir or "", config_name))
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{file} is damaged: begin the sweep anew") from error
+    if not whole:
+        raise UserError(f"{file} is damaged: begin the sweep anew")
+    for word, override in zip(overrides, parse(overrides, config_name), strict=True):
+        if of_hydra(override):
+            raise UserError(f"{file} holds {word}: what belongs to Hydra itself is set on the command line only")
+    others = [word for word, override in zip(words, parse(words, config_name), strict=True) if not of_hydra(override)]
+    if others:
+        raise UserError(f"a sweep is finished as it was begun: leave out {' '.join(others)}")
+    return sweep([*overrides, *words], config_dir, config_name, folder)
+
+
+def _literal(folder: Path) -> str:
+    """A path as a value of Hydra's grammar that is not read as an interpolation."""
+    return quoted(str(folder).replace("${", "\\${"))
 
 
 def _remove_unless_begun(folder: Path) -> None:
@@ -84,14 +116,9 @@ def _remove_unless_begun(folder: Path) -> None:
                 parent.rmdir()
 
 
-def _new_folder(overrides: Sequence[str], config_name: str) -> Path:
-    try:
-        parsed = OverridesParser.create().parse_overrides(list(overrides))
-    except HydraException as error:
-        raise UserError(explain(error, overrides, config_name)) from error
+def _new_folder(parsed: Sequence[Override], cfg: DictConfig) -> Path:
+    """A folder named by what the jobs share and what is swept, given the first job's config."""
     swept = [o.key_or_group for o in parsed if o.is_sweep_override()]
-    # any one of the jobs will do: its own words, and the first value of what is swept
-    cfg = compose([word for word in map(_first, parsed) if word], config_name)
     words = (
         []
         if "experiment" in swept
@@ -106,18 +133,37 @@ def _new_folder(overrides: Sequence[str], config_name: str) -> Path:
     return fresh_folder(Path(cfg.outputs_dir).expanduser() / "sweeps" / name)
 
 
-def _first(override: Override) -> str | None:
-    """The override, or its first value where it is swept; None for a sweep over a continuous range."""
-    line = override.input_line or ""
-    if not override.is_sweep_override():
-        return line
-    return (
-        f"{line.partition('=')[0]}={next(override.sweep_string_iterator())}" if override.is_discrete_sweep() else None
-    )
+def _check(parsed: Sequence[Override], config_name: str) -> DictConfig:
+    """The first job's config, once every value of what is swept makes one.
+
+    What does not fit together may be one of many combinations, and is that job's failure; not where nothing fits.
+
+    Raises:
+        UserError: a value makes no config, or none of them a run.
+    """
+    swept = [o for o in parsed if o.is_discrete_sweep()]
+    fixed = [str(o.input_line) for o in parsed if not o.is_sweep_override()]
+    values = [[f"{str(o.input_line).partition('=')[0]}={value}" for value in o.sweep_string_iterator()] for o in swept]
+    firsts = [words[0] for words in values]
+    jobs = [firsts, *([*firsts[:k], word, *firsts[k + 1 :]] for k, words in enumerate(values) for word in words[1:])]
+    configs = [compose([*fixed, *words], config_name) for words in jobs]
+    for cfg in configs:
+        validate(cfg)
+    refusals = []
+    for cfg in configs:
+        try:
+            cfg = complete(cfg)
+            game = build_game(cfg)
+            build_metrics(cfg, build(plain(cfg.dataset), "dataset"), game)
+            choose_machine(cfg.trainer.device, cfg.trainer.precision.value, game)
+            return configs[0]
+        except UserError as error:
+            refusals.append(error)
+    raise refusals[0]
 
 
 def _job(cfg: DictConfig) -> float:
-    """One run of a sweep. Never raises but for a signal, so that the others go on; returns its first figure."""
+    """One run of a sweep. Never raises but for a signal, so that the others go on; returns its objective."""
     hydra = HydraConfig.get()
     folder = Path(hydra.runtime.output_dir)
     words = [word for word in hydra.overrides.task if not word.startswith("hydra.")]
@@ -125,14 +171,13 @@ def _job(cfg: DictConfig) -> float:
     write_text(folder / JOB, json.dumps(words))
     status = _read(folder / STATUS).get("status")
     if status == "finished":
-        return math.nan
+        return _objective(folder)
     console.say(f"\njob {folder.name}: {' '.join(words)}")
     try:
         if steps_in(folder / FOLDER):
-            figures = resume(str(folder), [], console, quiet=True)
+            resume(str(folder), [], console, quiet=True)
         else:
-            with_name = named(cfg, dict(hydra.runtime.choices))
-            figures = train(complete(with_name), console, folder, quiet=True)
+            train(complete(named(cfg, dict(hydra.runtime.choices))), console, folder, quiet=True)
     except Exception as error:  # a failing job must not end the others
         reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
         write_text(folder / STATUS, json.dumps({"status": "failed", "reason": reason}))
@@ -140,7 +185,19 @@ def _job(cfg: DictConfig) -> float:
         return math.nan
     finally:
         console.close()
-    return next(iter(figures.values()), math.nan)
+    return _objective(folder)
+
+
+def _objective(folder: Path) -> float:
+    """What a sweeper compares jobs by: the best value of `metrics.best`, else the first figure of the last evaluation.
+
+    NaN where a job has neither.
+    """
+    if (folder / FOLDER / "best.pt").is_file():
+        return load(find(folder, "best"))["progress"]["best"]
+    lines = [line for line in read_lines(folder / JSONL) if any(key.startswith("metrics/") for key in line)]
+    figures = [value for key, value in lines[-1].items() if key.startswith("metrics/")] if lines else []
+    return math.nan if not figures or figures[0] is None else figures[0]
 
 
 def _read(file: Path) -> dict[str, Any]:

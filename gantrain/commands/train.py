@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, SCMode
 from torch import Tensor
 
 from gantrain.building import build
@@ -27,13 +27,14 @@ from gantrain.commands.assembly import (
 from gantrain.commands.cure import cure
 from gantrain.commands.dry import dry
 from gantrain.commands.folders import CONFIG, JSONL, fresh_folder, refuse_if_running, status_of, write_status
-from gantrain.config import data_folder, nearest, unquote, validate
+from gantrain.config import data_folder, validate
 from gantrain.data import Place
 from gantrain.errors import Stopped, UserError
 from gantrain.files import read_text, write_text
 from gantrain.games import Request
 from gantrain.metrics import evaluate
 from gantrain.networks.layers import samples_meet
+from gantrain.overrides import parse
 from gantrain.report.console import Console
 from gantrain.report.recorder import Recorder
 from gantrain.schema import OnNonfinite
@@ -53,6 +54,7 @@ from gantrain.training.loop import Every, Limits, Run
 from gantrain.training.machine import choose_machine, set_threads
 from gantrain.training.round import Round
 from gantrain.training.state import Progress
+from gantrain.trust import refuse_interpolations
 
 MAY_CHANGE = (
     *("trainer.steps", "trainer.minutes", "trainer.device", "trainer.execution", "trainer.threads", "data_dir"),
@@ -217,18 +219,20 @@ def change(cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:
     Raises:
         UserError: an override of anything else.
     """
-    for word in overrides:
-        key = word.partition("=")[0].lstrip("+")
+    cfg.run = None
+    for override in parse(overrides):
+        key, word = override.key_or_group, override.input_line
         if not any(key == allowed or key.startswith(allowed + ".") for allowed in MAY_CHANGE):
             raise UserError(
                 f"{key} cannot change when a run goes on (only {', '.join(MAY_CHANGE)}): start a new run instead"
             )
-        if OmegaConf.select(cfg, key, default=word) is word:
-            inside = OmegaConf.select(cfg, key.rpartition(".")[0])
-            raise UserError(f"{key} is no setting{nearest(key.rpartition('.')[2], [str(k) for k in inside])}")
-    cfg.run = None
-    unquoted = [f"{k}={unquote(v)}" for k, _, v in (word.lstrip("+").partition("=") for word in overrides)]
-    return validate(OmegaConf.merge(cfg, OmegaConf.from_dotlist(unquoted)))  # type: ignore[arg-type]
+        if override.is_delete() or override.package is not None or override.is_sweep_override():
+            raise UserError(f"{word}: when a run goes on, a setting takes one value, {key}=…")
+        changed = OmegaConf.create(OmegaConf.to_container(cfg, structured_config_mode=SCMode.DICT))
+        OmegaConf.update(changed, key, override.value(), merge=True, force_add=True)
+        refuse_interpolations(OmegaConf.to_container(changed, resolve=False))
+        cfg = validate(changed)  # type: ignore[arg-type]
+    return cfg
 
 
 def say_what_next(folder: Path, console: Console) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -48,12 +49,14 @@ def choose_device(word: str) -> torch.device:
     """
     if word == "auto":
         return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
+    if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", word):
+        raise UserError(f"device={word} names no device: use auto or cpu, or where there is one cuda, cuda:1 or mps")
     try:
         device = torch.device(word)
         torch.empty(0, device=device)
     except Exception as error:  # what a backend raises where it is missing differs from one to the next
         reason = str(error).splitlines()[0].split(". ")[0]
-        raise UserError(f"trainer.device={word} is not here ({reason}): use auto or cpu") from error
+        raise UserError(f"device={word} is not here ({reason}): use auto or cpu") from error
     return device
 
 

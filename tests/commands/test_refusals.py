@@ -13,10 +13,13 @@ CASES = [
     (["modle=dcgan"], "did you mean model"),
     (["trian"], "did you mean train"),
     (["trainer.stps=3"], "did you mean trainer.steps"),
-    (["trainer.steps=abc"], "trainer.steps: Value 'abc'"),
+    (["trainer.steps=abc"], "trainer.steps=abc should be a whole number"),
+    (["trainer.steps=1.5"], "should be a whole number"),
+    (["trainer.steps=true"], "should be a whole number"),
+    (["trainer.minutes=nan"], "should be a number"),
     (["trainer.steps=0"], "must be positive"),
     (["trainer.precision=fp16"], "auto, fp32, bf16"),
-    (["trainer.execution=grph"], "expected one of"),
+    (["trainer.execution=grph"], "one of auto, eager"),
     (["trainer.batch_size=10", "trainer.accumulate=3"], "equal parts"),
     (["trainer.device=tpu7"], "use auto or cpu"),
     (["+foo=1"], "foo is no setting"),
@@ -63,6 +66,47 @@ CASES = [
     (["sample"], "run="),
     (["sample", "run={tmp}/none"], "no run"),
     (["sample", "rn=3"], "did you mean run"),
+    (["sample", "~dataset"], "dataset is no"),
+    (["tricks.ema.half_lfe=3"], "did you mean tricks.ema.half_life"),
+    (["tricks.ada.images=3"], "ada is not among the run's tricks"),
+    (["~run"], "run holds nothing"),
+    (["checkpoint=last"], "checkpoint holds checkpoint.every, checkpoint.keep"),
+    (["log=1"], "log holds log.every"),
+    (["metrics.use=modes"], "should be a list"),
+    (["metrics.use=null"], "should be a list"),
+    (["+dataset=mnist"], "leave out the +"),
+    (["+tricks.ema=3"], "leave out the +"),
+    (["~tricks=[]"], "the group tricks cannot be taken away"),
+    (["loss@model=hinge"], "no group"),
+    (["trainer.steps=1,2"], "add --multirun"),
+    (["trainer.device=gpu"], "device=gpu names no device: use auto or cpu"),
+    (["trainer.device=meta"], "names no device"),
+    (["run="], "run= names nothing"),
+    (["run=''"], "names nothing"),
+    (["init_from="], "names nothing"),
+    (["sample", "run="], "names nothing"),
+    (["name=${nope}"], "${nope} names no key"),
+    (["trainer.steps=${nope}"], "${nope} names no key"),
+    (["name=${seed"], "${seed"),
+    (["trainer.steps=${trainer.steps}"], "leads back to itself"),
+    (["outputs_dir={tmp}/a_file"], "no folder that can be written to"),
+    (["--config-dir", "{tmp}/own", "loss=tab"], "not by tabs"),
+    (["--config-dir", "{tmp}/own", "loss=itself"], "asks for itself"),
+    (["--config-dir", "{tmp}/own", "loss=bytes"], "no YAML text"),
+    (["--cfg", "hydra", "modle=dcgan"], "did you mean model"),
+    (["--cfg", "hydra", "trainer.steps=abc"], "whole number"),
+    (["--cfg", "all", "a=b=c("], "cannot be read"),
+    (["--cfg", "hydra", "--package", "nope"], "the config has no nope"),
+    (["modle=dcgan", "--info"], "did you mean model"),
+    (["--info", "nope"], "invalid choice"),
+    (["name=${nope}", "--info"], "names no key"),
+    (["--shell-completion", "modle=dcgan"], "did you mean model"),
+    (["-m", "loss=hinge,lsgan", "trainer.steps=abc"], "whole number"),
+    (["-m", "dataset=ring8", "trainer.steps=1,abc"], "trainer.steps=abc should be a whole number"),
+    (["-m", "seed=0,1", "trainer.device=gpu"], "names no device"),
+    (["-m", "seed=0,1", "model=dcgan", "model.generator.width=abc"], "whole number"),
+    (["-m", "seed=0,1", "tricks.ema.half_lfe=3"], "half_life"),
+    (["-m", "seed=0,1", "a=b=c("], "cannot be read"),
 ]
 
 
@@ -71,6 +115,14 @@ def test_one_sentence(
     words: list[str], sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "a_file").touch()
+    (tmp_path / "own" / "loss").mkdir(parents=True)
+    for name, held in (
+        ("tab", b"a:\n\tb: 3\n"),
+        ("itself", b"defaults:\n  - itself\n  - _self_\n"),
+        ("bytes", b"\xff"),
+    ):
+        (tmp_path / "own" / "loss" / f"{name}.yaml").write_bytes(held)
     code = main([word.replace("{tmp}", str(tmp_path)) for word in words])
     out, err = capsys.readouterr()
     assert code == 2
@@ -78,3 +130,41 @@ def test_one_sentence(
     assert len(err.splitlines()) == 1, err
     assert "Traceback" not in out + err
     assert not (tmp_path / "outputs").exists()
+
+
+RESUMED = [
+    (["trainer.steps=abc"], "trainer.steps=abc should be a whole number"),
+    (["trainer.steps="], "whole number"),
+    (["trainer.steps"], "cannot be read"),
+    (["log=1"], "log holds log.every"),
+    (["checkpoint=x"], "checkpoint holds checkpoint.every, checkpoint.keep"),
+    (["log.evry=1"], "did you mean log.every"),
+    (["log.every=0"], "must be positive"),
+    (["trainer.minutes=nan"], "should be a number"),
+    (["trainer.execution=grph"], "one of auto, eager"),
+    (["~trainer.steps"], "takes one value"),
+    (["trainer.steps=8,9"], "takes one value"),
+    (["trainer.steps=${nope}"], "${"),
+    (["data_dir=${oc.env:HOME}"], "${"),
+    (["trainer.steps=5", "trainer.device=gpu"], "names no device"),
+    (["loss=hinge"], "cannot change"),
+]
+
+
+def test_words_for_a_run_that_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    short = ["dataset=ring8", "trainer.batch_size=8", "metrics.use=[]", "log.samples_every=100"]
+    assert main([*short, "trainer.steps=2"]) == 0
+    (run,) = (tmp_path / "outputs").glob("*/*")
+    capsys.readouterr()
+    before = {file: file.stat().st_mtime_ns for file in run.rglob("*")}
+    for words, sentence in RESUMED:
+        assert main([f"run={run}", *words]) == 2, words
+        out, err = capsys.readouterr()
+        assert sentence in err
+        assert len(err.splitlines()) == 1, err
+        assert "Traceback" not in out + err
+    assert {file: file.stat().st_mtime_ns for file in run.rglob("*")} == before
+    assert main([f"run={run}", "trainer.steps=3e0"]) == 0, "a whole number, however it is written"

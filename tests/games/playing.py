@@ -57,8 +57,8 @@ def _composed(model: str, loss: str) -> DictConfig:
         words.append(f"model.discriminator.norm={NORMS.get(loss, 'batch')}")
     if loss == "wgan":  # between smaller weights numbers become so small that rounding hides what happens
         words.append("loss.tricks.weight_clipping.limit=0.1")
-    with hydra_at() as extra:
-        return compose([*extra, *words])
+    with hydra_at():
+        return compose(words)
 
 
 def _entry(trick: str) -> DictConfig:
