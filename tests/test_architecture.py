@@ -22,7 +22,7 @@ BELOW = {
     "games": {"networks", "losses", "tricks"},
     "training": {"networks", "losses", "data", "tricks", "games", "report"},
 }
-COMMON = {"errors", "seeding", "automatic"}
+COMMON = {"errors", "seeding", "automatic", "ranges"}
 
 
 def imports(file: Path) -> set[str]:

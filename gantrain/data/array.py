@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ import torch
 from gantrain.data.batches import Batches
 from gantrain.data.source import PackedSource, Place, fingerprint_of
 from gantrain.errors import UserError
+from gantrain.ranges import WIDTH, within
 
 
 def read_table(path: Path) -> np.ndarray:
@@ -36,12 +38,12 @@ def read_table(path: Path) -> np.ndarray:
         table = np.asarray(table, dtype=np.float64)
     except UserError:
         raise
-    except (ValueError, TypeError, OSError, IndexError) as error:
+    except (ValueError, TypeError, OSError, EOFError, IndexError, BadZipFile) as error:
         raise UserError(f"{path} cannot be read as a table of numbers: {error}") from error
     if table.ndim == 1:
         table = table[:, None]
-    if table.ndim != 2 or len(table) < 2:
-        raise UserError(f"{path} has the shape {table.shape}: it must be (N, D) with at least two rows")
+    if table.ndim != 2 or len(table) < 2 or not table.shape[1]:
+        raise UserError(f"{path} has the shape {table.shape}: it must be (N, D) with at least two rows and a column")
     if not np.isfinite(table).all():
         raise UserError(
             f"{path} holds values that are not finite, row {int(np.argwhere(~np.isfinite(table))[0][0])} first"
@@ -65,7 +67,7 @@ class Array(PackedSource):
         dim: D; `auto` reads it from the file.
 
     Raises:
-        ValueError: no path.
+        ValueError: no path, or `dim` below 1.
     """
 
     name = "array"
@@ -73,6 +75,7 @@ class Array(PackedSource):
     def __init__(self, path: str | None, dim: int) -> None:
         if path is None:
             raise ValueError("dataset=array needs your file: add dataset.path=… (.npy, .npz or .csv)")
+        within(WIDTH, dim=dim)
         self.path = Path(path).expanduser()
         self.shape = [dim]
 

@@ -14,6 +14,7 @@ from PIL import Image, ImageOps
 from gantrain.data.augment import Augment
 from gantrain.data.source import PackedSource, fingerprint_of
 from gantrain.errors import UserError
+from gantrain.ranges import WIDTH, within
 
 ENDINGS = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
@@ -145,11 +146,13 @@ class ImageFolder(PackedSource):
             raise ValueError("dataset=image_folder needs the folder of your pictures: add dataset.path=…")
         if channels not in MODES:
             raise ValueError(f"channels is 1 (grey), 3 (colour) or 4 (with transparency), got {channels}")
+        within("[1, 4096]", image_size=image_size)
+        within(WIDTH, classes=classes)
         self.path = Path(path).expanduser()
         self.image_size, self.channels = image_size, channels
         self.shape = [channels, image_size, image_size]
         self.classes = classes
-        self.augment = augment
+        self.augment = augment and augment.fitting(self.shape)
 
     @classmethod
     def auto(cls, key: str, settings: Mapping[str, Any], data_dir: Path) -> Any:
@@ -192,9 +195,10 @@ class CelebA(PackedSource):
     crop = 148 / 178
 
     def __init__(self, image_size: int = 64, attribute: str = "Male", augment: Augment | None = None) -> None:
+        within("[1, 4096]", image_size=image_size)
         self.image_size, self.attribute = image_size, attribute
         self.shape = [3, image_size, image_size]
-        self.augment = augment
+        self.augment = augment and augment.fitting(self.shape)
 
     def settings(self) -> dict[str, Any]:
         return {"image_size": self.image_size, "attribute": self.attribute}

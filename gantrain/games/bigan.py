@@ -12,6 +12,7 @@ from gantrain.games.standard import Standard
 from gantrain.losses import Objective
 from gantrain.networks import Discriminator, Generator, Noise
 from gantrain.networks.conditional import Classifier, PairDiscriminator
+from gantrain.ranges import WIDTH, within
 from gantrain.tricks import FeatureMatching, VirtualBatchNorm
 from gantrain.tricks.base import Context, Duel, Seen, Shown, Trick
 
@@ -55,6 +56,7 @@ class BiGAN(Standard):
         width: int = 256,
         tricks: Mapping[str, Trick] | None = None,
     ) -> None:
+        within(WIDTH, width=width)
         self.make_encoder, self.width = encoder or discriminator, width
         super().__init__(generator, discriminator, noise, loss, tricks)
 

@@ -15,6 +15,7 @@ from gantrain.games.labelled import LabelledSet
 from gantrain.losses import Objective
 from gantrain.networks import Discriminator, Generator, Noise
 from gantrain.networks.conditional import Classifier, Conditioning
+from gantrain.ranges import COUNT, NOT_NEGATIVE, within
 from gantrain.tricks.base import Context, Shown, Trick
 
 
@@ -63,10 +64,10 @@ class TripleGAN(LabelledSet, Conditional):
         balance: float = 0.0,
         tricks: Mapping[str, Trick] | None = None,
     ) -> None:
-        if labels_per_class < 1 or not 0 <= alpha < 1 or not 0 <= pseudo_real < 1:
-            raise ValueError("labels_per_class must be positive, alpha and pseudo_real in [0, 1)")
-        if min(pseudo_weight, confidence, balance) < 0:
-            raise ValueError("pseudo_weight, confidence and balance must be 0 or more")
+        within(COUNT, labels_per_class=labels_per_class)
+        within("[0, 1)", alpha=alpha, pseudo_real=pseudo_real)
+        within(NOT_NEGATIVE, pseudo_weight=pseudo_weight, pseudo_start=pseudo_start)
+        within(NOT_NEGATIVE, confidence=confidence, balance=balance)
         self.labels_per_class, self.alpha, self.make_classifier = labels_per_class, alpha, classifier or discriminator
         self.pseudo_weight, self.pseudo_start, self.pseudo_real = pseudo_weight, pseudo_start, pseudo_real
         self.confidence, self.balance = confidence, balance

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from gantrain.ranges import POSITIVE, within
 from gantrain.tricks.base import Trick
 
 if TYPE_CHECKING:
@@ -32,8 +33,7 @@ class EMA(Trick):
 
     def __init__(self, half_life: float = 50_000, ramp_up: float | None = 0.05) -> None:
         super().__init__()
-        if half_life <= 0 or (ramp_up is not None and ramp_up <= 0):
-            raise ValueError(f"half_life and ramp_up must be positive, got {half_life} and {ramp_up}")
+        within(POSITIVE, half_life=half_life, ramp_up=ramp_up)
         self.half_life, self.ramp_up = half_life, ramp_up
         self.register_buffer("images", torch.zeros((), dtype=torch.int64))
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
+from gantrain.ranges import POSITIVE, within
 from gantrain.tricks.base import Context, Trick, is_generator
 
 
@@ -33,8 +34,8 @@ class Unrolled(Trick):
 
     def __init__(self, steps: int = 5, lr: float = 0.02) -> None:
         super().__init__()
-        if steps < 1 or lr <= 0:
-            raise ValueError(f"steps and lr must be positive, got {steps} and {lr}")
+        within("[1, 10000]", steps=steps)
+        within(POSITIVE, lr=lr)
         self.steps, self.lr = steps, lr
 
     def terms(self, player: str, context: Context) -> Mapping[str, Tensor]:

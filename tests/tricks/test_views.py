@@ -44,7 +44,7 @@ def test_instance_noise_falls_linearly_to_none_on_real_and_fake_alike() -> None:
 def test_instance_noise_is_gone_at_the_end_of_the_run() -> None:
     assert config(*POINTS, "tricks=[instance_noise]", "trainer.steps=77").tricks.instance_noise.steps == 77
     for setting in ({"std": -0.1}, {"steps": 0}):
-        with pytest.raises(ValueError, match="std must be 0 or more"):
+        with pytest.raises(ValueError, match=r"must be [01] or more"):
             InstanceNoise(**setting)
 
 
