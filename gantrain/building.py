@@ -107,7 +107,7 @@ def kind_of(node: Any, path: str, hint: Any) -> Any:
     target = locate(node["_target_"], path)
     if not isinstance(node.get("_partial_", False), bool):
         raise UserError(f"{path}._partial_ should be true or false, got {node['_partial_']!r}")
-    check_role(target, node.get("_partial_", False), hint, path)
+    check_role(target, node["_target_"], node.get("_partial_", False), hint, path)
     return target
 
 

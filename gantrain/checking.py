@@ -68,8 +68,8 @@ def alternatives(hint: Any) -> list[Any]:
     return [Any] if isinstance(hint, typing.TypeVar) else [hint]
 
 
-def check_role(target: type, partial: bool, hint: Any, path: str) -> None:
-    """Whether an object of this class, or with `partial` what makes one, belongs where the hint stands.
+def check_role(target: type, written: str, partial: bool, hint: Any, path: str) -> None:
+    """Whether an object of this class, `written` so, or with `partial` what makes one, belongs where the hint stands.
 
     Raises:
         UserError: it does not.
@@ -77,7 +77,7 @@ def check_role(target: type, partial: bool, hint: Any, path: str) -> None:
     if any(member is Any or member is object for member in alternatives(hint)):
         return
     roles = [role for member in alternatives(hint) if (role := _role(member)) is not None]
-    name = f"{path}._target_={target.__module__}.{target.__qualname__}"
+    name = f"{path}._target_={written}"
     if not roles:
         raise UserError(f"{name}: no class belongs there, it should be {in_words(hint)}")
     right = [made for kind, made in roles if _is_a(target, kind)]
@@ -219,4 +219,4 @@ def _plural(hint: Any) -> str:
     words = in_words(hint)
     if words.startswith("one of "):
         return words.removeprefix("one of ")
-    return {"true or false": "yes or no"}.get(words, re.sub(r"^a ", "", words) + "s")
+    return re.sub(r"ys$", "ies", re.sub(r"^an? ", "", words) + "s")

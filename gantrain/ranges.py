@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 
 POSITIVE = "(0, inf)"
@@ -34,7 +33,7 @@ def within(interval: str, /, **settings: Numbers) -> None:
     for setting, value in settings.items():
         for name, number in _each(setting, value):
             largest = INT64 if isinstance(number, int) else FLOAT32
-            if math.isnan(number):
+            if number != number:
                 wrong = "must be a number"
             elif number < low or (number == low and interval[0] == "("):
                 wrong = "must be " + (f"{low:g} or more" if interval[0] == "[" else f"more than {low:g}")

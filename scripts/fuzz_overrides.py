@@ -127,7 +127,8 @@ def outcome(choice: str, word: str) -> tuple[str, str]:
     except UserError as error:
         said = str(error)
         key = word.lstrip("+~").partition("=")[0]
-        named = any(part in said for part in key.split(".")[1:]) and "\n" not in said
+        group, *inner = [part for part in key.split(".") if part != "_target_"]
+        named = any(part in said for part in inner or [group]) and "\n" not in said
         return ("refused" if named else "unnamed"), said
     except Exception as error:
         return "raw", f"{type(error).__name__}: {error}"

@@ -65,7 +65,11 @@ def built(*words: str) -> None:
         (["+tricks.x._target_=gantrain.losses.R1"], "R1 is no trick"),
         (["+loss.tricks.x._target_=gantrain.losses.R1"], "loss.tricks.x._target_=.*R1 is no trick"),
         (["model._target_=gantrain.networks.Noise"], "Noise is no game"),
-        (["model.generator._target_=gantrain.networks.MLPDiscriminator"], "MLPDiscriminator is no generator"),
+        (
+            ["model.generator._target_=gantrain.networks.MLPDiscriminator", "model.generator.norm=none"],
+            "MLPDiscriminator is no generator",
+        ),
+        (["loss.penalties=3"], "loss.penalties=3 should be a mapping from names to penalties, or null"),
         (["model.noise._target_=gantrain.data.Ring"], "Ring is no noise"),
         (["dataset._target_=gantrain.losses.R1"], "R1 is no source"),
         (["dataset.augment._target_=gantrain.losses.R1"], "R1 is no augment"),
@@ -111,7 +115,7 @@ def test_what_belongs_elsewhere_is_refused_by_name(words: list[str], sentence: s
 
 
 def test_the_advice_for_points_can_be_followed() -> None:
-    built("dataset=ring8", "model=cgan", "networks@model=mlp", "loss=hinge")
+    built("dataset=ring8", "model=cgan", "networks@model=mlp", "model.conditioning=embedding", "loss=hinge")
 
 
 def test_more_memory_than_there_is_is_one_sentence() -> None:
