@@ -70,7 +70,7 @@ def built(*words: str) -> None:
             "MLPDiscriminator is no generator",
         ),
         (["loss.penalties=3"], "loss.penalties=3 should be a mapping from names to penalties, or null"),
-        (["model.noise._target_=gantrain.data.Ring"], "Ring is no noise"),
+        (["model.noise._target_=gantrain.data.Ring", "model.noise.dim=2"], "Ring is no noise"),
         (["dataset._target_=gantrain.losses.R1"], "R1 is no source"),
         (["dataset.augment._target_=gantrain.losses.R1"], "R1 is no augment"),
         (["optimizer.generator._target_=gantrain.losses.R1"], "R1 is no optimizer"),
