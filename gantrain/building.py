@@ -6,16 +6,16 @@ import functools
 import importlib
 import inspect
 import os
+import re
 import sys
-import types
-import typing
 from collections.abc import Mapping
-from typing import Any
+from types import NoneType
+from typing import Any, get_origin
 
-from typeguard import TypeCheckError, check_type
-
+from gantrain.checking import alternatives, check_role, hints_of, in_words, misfit, parts_of, scalar
 from gantrain.errors import UserError
 from gantrain.overrides import nearest
+from gantrain.ranges import NOT_NEGATIVE, SHARE, within
 
 # Configs and checkpoints may come from strangers, so a `_target_` is not simply imported: it may name a class of
 # gantrain, one of these, or one of a package that the user trusts by name.
@@ -23,6 +23,11 @@ ADMITTED = frozenset(
     f"torch.optim.{name}"
     for name in ("Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "RMSprop", "SGD")
 )
+
+
+NAMELESS = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+OPTIMIZER_RANGES = {"alpha": SHARE, "rho": SHARE, "dampening": SHARE, "betas": "[0, 1)", "momentum": "[0, 1)"}
+"""Of PyTorch's settings, which it does not look at closely; all others are 0 or more."""
 
 
 def trusted() -> list[str]:
@@ -63,75 +68,89 @@ def locate(target: Any, path: str) -> Any:
     return found
 
 
-def build(node: Any, path: str, **given: Any) -> Any:
+def build(node: Any, path: str, hint: Any = Any, **given: Any) -> Any:
     """The object that a config describes, its parts first; `given` are arguments that no config can hold.
 
     With `_partial_: true` (Hydra's word) it is a function that makes the object from the arguments still missing.
 
+    Args:
+        hint: what belongs there, as a type: a class, a `Callable` that makes one, a mapping or list of such.
+
     Raises:
-        UserError: an unknown or missing argument, a value of the wrong type, or one that the class refuses.
+        UserError: an unknown or missing argument, a value of the wrong type, an object of the wrong class, or a value
+            that the class refuses.
     """
     if isinstance(node, Mapping) and "_target_" in node:
-        target = locate(node["_target_"], path)
-        arguments = {k: build(v, f"{path}.{k}") for k, v in node.items() if k not in ("_target_", "_partial_")}
-        partial = node.get("_partial_") is True
-        _check(target, path, arguments, given, partial)
-        if partial:
-            return functools.partial(target, **arguments, **given)
-        try:
-            return target(**arguments, **given)
-        except UserError:
-            raise
-        except (ValueError, TypeError) as error:
-            raise UserError(f"{path}: {error}") from error
+        target, partial = kind_of(node, path, hint), node.get("_partial_") is True
+        settings = {key: value for key, value in node.items() if key not in ("_target_", "_partial_")}
+        hints = _check_names(target, path, settings, given, partial)
+        arguments = {key: build(value, f"{path}.{key}", hints.get(key, Any)) for key, value in settings.items()}
+        maker = functools.partial(_make, target, path, {**arguments, **given})
+        return maker if partial else maker()
     if isinstance(node, Mapping):
-        return {k: build(v, f"{path}.{k}") for k, v in node.items()}
+        parts = parts_of(node, hint, path)
+        return {key: build(_there(node[key], inner, place), place, inner) for key, inner, place in parts}
     if isinstance(node, list):
-        return [build(v, f"{path}.{k}") for k, v in enumerate(node)]
-    return node
+        items = [build(node[key], place, inner) for key, inner, place in parts_of(node, hint, path)]
+        return tuple(items) if any(get_origin(member) is tuple for member in alternatives(hint)) else items
+    return scalar(node, hint, path)
 
 
-def _check(target: type, path: str, arguments: Mapping[str, Any], given: Mapping[str, Any], partial: bool) -> None:
+def kind_of(node: Any, path: str, hint: Any) -> Any:
+    """The class that a config names for a place where the hint says what belongs.
+
+    Raises:
+        UserError: it names none, or one of another kind.
+    """
+    if not isinstance(node, Mapping) or "_target_" not in node:
+        raise UserError(misfit(node, hint, path))
+    target = locate(node["_target_"], path)
+    if not isinstance(node.get("_partial_", False), bool):
+        raise UserError(f"{path}._partial_ should be true or false, got {node['_partial_']!r}")
+    check_role(target, node["_target_"], node.get("_partial_", False), hint, path)
+    return target
+
+
+def _there(value: Any, hint: Any, path: str) -> Any:
+    """An entry of a mapping, which is not taken away by `null`."""
+    if value is None and not {Any, NoneType} & {*alternatives(hint)}:
+        raise UserError(f"{path}=null should be {in_words(hint)}: to take it away, write ~{path}")
+    return value
+
+
+def _make(target: type, path: str, arguments: Mapping[str, Any], /, *more: Any, **rest: Any) -> Any:
+    """The object, or one sentence for what its class has to say against its arguments."""
+    try:
+        if target.__module__.startswith("torch.optim"):
+            for name, value in arguments.items():
+                if name != "params":
+                    within(OPTIMIZER_RANGES.get(name, NOT_NEGATIVE), **{name: value})
+        return target(*more, **{**arguments, **rest})
+    except UserError:
+        raise
+    except (ValueError, TypeError, RuntimeError, ArithmeticError, MemoryError) as error:  # torch has words of all kinds
+        said = " ".join(str(error).split())
+        if isinstance(error, MemoryError) or "tried to allocate" in said or "Storage size" in said:
+            said = "its layers ask for more memory than there is: choose smaller widths"
+        joint = "." if re.split(r"\W", said, maxsplit=1)[0] in {*arguments, *rest} else ": "  # it begins with a setting
+        raise UserError(f"{path}{joint}{said}") from error
+
+
+def _check_names(
+    target: type, path: str, settings: Mapping[str, Any], given: Mapping[str, Any], partial: bool
+) -> dict[str, Any]:
+    """The hints of the settings, whose names are those that the class knows."""
     parameters = inspect.signature(target).parameters
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    known = [name for name in parameters if name not in given]
-    for name in arguments:
-        if name not in parameters and not takes_any:
-            raise UserError(
-                f"{path}.{name} is no setting of {target.__name__}{nearest(name, known)} ({', '.join(known)})"
-            )
-    missing = [
-        name
-        for name, p in parameters.items()
-        if p.default is p.empty
-        and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
-        and name not in {**arguments, **given}
-    ]
+    known = [name for name, p in parameters.items() if name not in given and p.kind not in NAMELESS]
+    for name in settings:
+        if name in given:
+            raise UserError(f"{path}.{name} is set by gantrain itself: leave it out")
+        if name not in known and not takes_any:
+            has = f" ({', '.join(known)})" if known else ", which has none"
+            raise UserError(f"{path}.{name} is no setting of {target.__name__}{nearest(str(name), known)}{has}")
+    there = {**settings, **given}
+    missing = [name for name in known if parameters[name].default is inspect.Parameter.empty and name not in there]
     if missing and not partial:
         raise UserError(f"{path}.{missing[0]} is missing: {target.__name__} needs it")
-    try:
-        hints = typing.get_type_hints(vars(target).get("__init__", target))
-    except Exception:  # a user's own class may have annotations that do not resolve
-        return
-    for name, value in arguments.items():
-        hint = hints.get(name)
-        if hint is None or not target.__module__.startswith("gantrain"):
-            if isinstance(value, str) and isinstance(parameters[name].default, (int, float)):
-                raise UserError(f"{path}.{name}={value!r} should be a number")
-            continue
-        try:
-            check_type(value, hint)
-        except TypeCheckError as error:
-            raise UserError(f"{path}.{name}={value!r} should be {_words(hint)}") from error
-
-
-def _words(hint: Any) -> str:
-    """A type as people say it."""
-    kind, inner = typing.get_origin(hint), typing.get_args(hint)
-    if kind is typing.Literal:
-        return "one of " + ", ".join(str(choice) for choice in inner)
-    if kind is types.UnionType and types.NoneType in inner and len(inner) == 2:
-        return _words(next(part for part in inner if part is not types.NoneType)) + ", or null"
-    if kind is list and typing.get_origin(inner[0]) is typing.Literal:
-        return "a list of " + ", ".join(str(choice) for choice in typing.get_args(inner[0]))
-    return {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}.get(hint, str(hint))
+    return hints_of(target)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -114,29 +114,46 @@ def complete(cfg: DictConfig) -> DictConfig:
     Raises:
         UserError: a setting is unknown, of the wrong type, or cannot be worked out.
     """
-    from gantrain.building import build, locate
+    from gantrain.building import build, kind_of
+    from gantrain.data import Source
+    from gantrain.tricks import Trick
 
     cfg = validate(cfg)
     for group in ("dataset", "model", "loss", "optimizer"):
         if not isinstance(cfg[group], DictConfig) or (group in ("dataset", "model") and "_target_" not in cfg[group]):
             raise UserError(f"no {group} is chosen: add {group}=… (gantrain --help lists them)")
+    for fact in (fact for fact in cfg.data if cfg.data[fact] is not None):
+        raise UserError(f"data.{fact} follows from the dataset: leave it out")
     try:
         dataset = OmegaConf.to_container(cfg.dataset, resolve=True)
         assert isinstance(dataset, dict)
-        kind = locate(dataset["_target_"], "dataset")
-        for key in [str(k) for k, v in dataset.items() if v == "auto"]:
+        kind = kind_of(dataset, "dataset", Source)
+        auto = [str(key) for key, value in dataset.items() if value == "auto"]
+        chosen = {key: value for key, value in dataset.items() if value != "auto"}
+        build({**chosen, "_partial_": True}, "dataset", Callable[..., Source])  # the others follow from what is chosen
+        for key in auto:
             cfg.dataset[key] = dataset[key] = _automatic(kind, f"dataset.{key}", key, dataset, data_folder(cfg))
-        source = build(dataset, "dataset")
+        source = build(dataset, "dataset", Source)
         cfg.data.shape, cfg.data.classes = list(source.shape), source.classes
         for group in ("model", "loss", "tricks"):
             _fill_in(cfg[group], group, list(source.shape), bool(cfg.loss.get("per_sample", False)))
         cfg.data.shown = list(source.shape)
-        for trick in build(OmegaConf.to_container(cfg.tricks, resolve=True), "tricks").values():
+        for trick in build(OmegaConf.to_container(cfg.tricks, resolve=True), "tricks", Mapping[str, Trick]).values():
             cfg.data.shown = trick.shown_shape(list(cfg.data.shown))
         OmegaConf.resolve(cfg)
+        _check_facts(OmegaConf.to_container(cfg.model), "model", cfg.data)
     except OmegaConfBaseException as error:
         raise UserError(explain(error, ())) from error
     return cfg
+
+
+def _check_facts(node: Any, path: str, facts: Mapping[str, Any]) -> None:
+    """Whether networks and games of gantrain's own are told what the dataset is."""
+    for key, value in node.items() if isinstance(node, dict) else ():
+        right = {"shape": (facts["shape"], facts["shown"]), "classes": (facts["classes"],)}.get(key)
+        if right is not None and value not in right and str(node.get("_target_", "")).startswith("gantrain."):
+            raise UserError(f"{path}.{key}={value} is not the dataset's, {right[-1]}: leave it out")
+        _check_facts(value, f"{path}.{key}", facts)
 
 
 def _automatic(kind: Any, path: str, *question: Any) -> Any:

@@ -145,7 +145,7 @@ def _known(words: Sequence[str], config_name: str) -> tuple[list[str], list[str]
             cfg = hydra_compose(config_name, attempt, return_hydra_config=True)
         except (HydraException, OmegaConfBaseException, ValueError):
             continue
-        own = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
+        own = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
         return list(_keys(own)), [str(key) for key in cfg.hydra.runtime.choices if not str(key).startswith("hydra")]
     return [], []
 

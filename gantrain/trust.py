@@ -66,7 +66,7 @@ class Loader(ConfigLoaderImpl):
             if found is not None:
                 raise UserError(f"a config sets {found}: what belongs to Hydra itself is set on the command line only")
             refuse_interpolations(OmegaConf.to_container(cfg.hydra.runtime.choices, resolve=False), "the choice of ")
-            own = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
+            own = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
             refuse_resolvers(OmegaConf.to_container(own, resolve=False))
             refuse_interpolations(OmegaConf.to_container(own, resolve=True))
         return cfg

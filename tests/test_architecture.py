@@ -23,7 +23,7 @@ BELOW = {
     "games": {"turns", "networks", "losses", "tricks"},
     "training": {"networks", "losses", "data", "tricks", "games", "report"},
 }
-COMMON = {"errors", "seeding", "automatic", "files"}
+COMMON = {"errors", "seeding", "automatic", "files", "ranges"}
 
 
 def imports(file: Path) -> set[str]:

@@ -3,31 +3,38 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
+from torch.optim import Optimizer
 
-from gantrain.building import build, locate
+from gantrain.building import build, kind_of
 from gantrain.config import validate
 from gantrain.data import Batches, Place, Source
 from gantrain.errors import UserError
 from gantrain.games import Game, Request
+from gantrain.losses import Objective
 from gantrain.metrics import Evaluation, Metric
 from gantrain.overrides import nearest
 from gantrain.report.pictures import picture
 from gantrain.seeding import mix, seed_default
 from gantrain.training.finite import check_samples
 from gantrain.training.machine import Machine
+from gantrain.training.schedules import Schedule
 from gantrain.training.state import Player
-from gantrain.tricks import Plan
+from gantrain.tricks import Plan, Trick
 from gantrain.trust import plain_config
 
 EVALUATION, PICTURES, SAMPLES, WEIGHTS = 3, 4, 5, 6
 """What a seed is used for besides turns (0) and the data (1, 2): the second number that is mixed into it."""
+
+
+SPEED_FLAGS = ("foreach", "fused", "capturable", "differentiable")
+"""Of PyTorch's optimizers: not a question of what is learnt."""
 
 
 def plain(node: DictConfig) -> Any:
@@ -53,11 +60,11 @@ def build_game(cfg: DictConfig, to_train: bool = True) -> Game:
         UserError: what was chosen does not fit together.
     """
     seed_default(mix(cfg.seed, WEIGHTS), torch.device("cpu"))
-    loss = build({"_target_": "gantrain.losses.Objective", **plain(cfg.loss)}, "loss")
-    tricks = build(plain(cfg.tricks), "tricks")
-    game = build(plain(cfg.model), "model", loss=loss, tricks=tricks)
-    if not isinstance(game, Game):
-        raise UserError(f"model._target_={cfg.model._target_} is no gantrain.games.Game")
+    described = {"_target_": "gantrain.losses.Objective", **plain(cfg.loss)}
+    brought = build(described.pop("tricks", None), "loss.tricks", Mapping[str, Trick] | None)
+    loss = build(described, "loss", Objective, tricks=brought)
+    tricks = build(plain(cfg.tricks), "tricks", Mapping[str, Trick])
+    game: Game = build(plain(cfg.model), "model", Game, loss=loss, tricks=tricks)
     if not to_train:
         return game
     plan = _plan(cfg)
@@ -69,10 +76,11 @@ def build_game(cfg: DictConfig, to_train: bool = True) -> Game:
 
 
 def _plan(cfg: DictConfig) -> Plan:
-    kinds = [locate(cfg.metrics.known[name]._target_, name) for name in cfg.metrics.use if name in cfg.metrics.known]
+    known = plain(cfg.metrics.known)
+    kinds = [kind_of(known[name], f"metrics.known.{name}", Metric) for name in cfg.metrics.use if name in known]
     tags = frozenset(f"metrics/{key}" for kind in kinds for key in kind.keys)
-    known = all(kind.keys for kind in kinds)
-    if known and cfg.metrics.best and cfg.metrics.best not in tags:
+    all_known = all(kind.keys for kind in kinds)
+    if all_known and cfg.metrics.best and cfg.metrics.best not in tags:
         have = f"metrics.use gives {', '.join(sorted(tags))}" if tags else "metrics.use names no metric"
         raise UserError(f"metrics.best={cfg.metrics.best} cannot be found: {have}")
     samples = cfg.trainer.batch_size // cfg.trainer.accumulate
@@ -80,7 +88,7 @@ def _plan(cfg: DictConfig) -> Plan:
         shape=list(cfg.data.shape),
         samples=samples,
         judged=samples * math.prod(cfg.data.shape) // math.prod(cfg.data.shown or cfg.data.shape),
-        tags=tags if known else None,
+        tags=tags if all_known else None,
         higher_is_better=frozenset(f"metrics/{key}" for kind in kinds for key in kind.higher_is_better),
         evaluate_every=cfg.metrics.every,
         parts=cfg.trainer.accumulate,
@@ -100,7 +108,7 @@ def build_metrics(cfg: DictConfig, source: Source, game: Game) -> dict[str, Metr
             raise UserError(
                 f"metrics.use: there is no metric {name}{nearest(name, list(known))} (one of: {', '.join(known)})"
             )
-        metrics[name] = build(known[name], f"metrics.known.{name}")
+        metrics[name] = build(known[name], f"metrics.known.{name}", Metric)
         try:
             metrics[name].check(source)
         except ValueError as error:
@@ -119,20 +127,32 @@ def build_players(cfg: DictConfig, game: Game) -> dict[str, Player]:
         UserError: there is no entry for a player, or all that it has is frozen.
     """
     entries = plain(cfg.optimizer)
-    schedule = build(entries["schedule"], "optimizer.schedule")
+    schedule = build(entries.get("schedule"), "optimizer.schedule", Schedule)
     players = {}
     for name in dict.fromkeys(turn.player for turn in game.turns):
         family = (name, name.partition("_")[0], "discriminator")
-        entry = next((e for e in family if isinstance(entries.get(e), Mapping)), None)
+        entry = next((e for e in family if e in entries), None)
         if entry is None:
             raise UserError(f"optimizer has no entry for the player {name}: add optimizer.{name}")
+        path = f"optimizer.{entry}"
         parameters = [p for p in game.parameters_of(name) if p.requires_grad]
         if not parameters:
             raise UserError(f"all weights of the player {name} are frozen: leave some with requires_grad")
+        kind_of(entries[entry], path, Optimizer)
+        for flag in (flag for flag in SPEED_FLAGS if flag in entries[entry]):
+            raise UserError(f"{path}.{flag} is set by gantrain itself, as the device has it: leave it out")
         fast = _fast_flags(entries[entry]["_target_"], game.device)
-        optimizer = build(entries[entry], f"optimizer.{entry}", params=parameters, **fast)
+        optimizer = build(entries[entry], path, Optimizer, params=parameters, **fast)
         players[name] = Player(name, parameters, optimizer, schedule)
+    _check_entries(entries, players)
     return players
+
+
+def _check_entries(entries: Mapping[str, Any], players: Collection[str]) -> None:
+    """Whether each entry is a player's; what is no entry is a number that entries may share."""
+    own = ["schedule", "discriminator", *players, *(name.partition("_")[0] for name in players)]
+    for name in (name for name in entries if isinstance(entries[name], Mapping) and name not in own):
+        raise UserError(f"optimizer.{name}: the game has no player {name}{nearest(name, own)}")
 
 
 def _fast_flags(target: str, device: torch.device) -> dict[str, bool]:

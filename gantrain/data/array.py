@@ -13,6 +13,7 @@ import torch
 from gantrain.data.batches import Batches
 from gantrain.data.source import PackedSource, Place, fingerprint_of
 from gantrain.errors import UserError
+from gantrain.ranges import WIDTH, within
 
 
 def read_table(path: Path) -> np.ndarray:
@@ -82,7 +83,7 @@ class Array(PackedSource):
         dim: D; `auto` reads it from the file.
 
     Raises:
-        ValueError: no path.
+        ValueError: no path, or `dim` below 1.
     """
 
     name = "array"
@@ -90,6 +91,7 @@ class Array(PackedSource):
     def __init__(self, path: str | None, dim: int) -> None:
         if path is None:
             raise ValueError("dataset=array needs your file: add dataset.path=… (.npy, .npz or .csv)")
+        within(WIDTH, dim=dim)
         self.path = Path(path).expanduser()
         self.shape = [dim]
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from gantrain.ranges import within
 
 
 class Augment:
@@ -18,13 +21,23 @@ class Augment:
         rotate: turn by up to this many degrees each way, bilinear, border repeated.
 
     Raises:
-        ValueError: a negative `crop` or `rotate`.
+        ValueError: a negative `crop` or `rotate`, or a turn of more than 180 degrees.
     """
 
     def __init__(self, flip: bool = False, crop: int = 0, rotate: float = 0.0) -> None:
-        if crop < 0 or rotate < 0:
-            raise ValueError(f"crop and rotate are 0 or more, got crop={crop} and rotate={rotate}")
+        within("[0, 65536]", crop=crop)
+        within("[0, 180]", rotate=rotate)
         self.flip, self.crop, self.rotate = flip, crop, rotate
+
+    def fitting(self, shape: Sequence[int]) -> Augment:
+        """Itself, for images of a shape [C, H, W].
+
+        Raises:
+            ValueError: the border that `crop` shows would be wider than the image it reflects.
+        """
+        if self.crop >= min(shape[1:]):
+            raise ValueError(f"augment.crop={self.crop} must be less than the images' side, {min(shape[1:])}")
+        return self
 
     def __call__(self, x: Tensor) -> Tensor:
         """Images (N, C, H, W) to images of the same shape."""

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 
 from gantrain.data.augment import Augment
 from gantrain.data.source import PackedSource, Place
+from gantrain.ranges import within
 
 
 class Digits(PackedSource):
@@ -36,13 +37,11 @@ class Digits(PackedSource):
         held_out: int = 0,
         part: Literal["train", "test"] = "train",
     ) -> None:
-        if image_size < 8:
-            raise ValueError(f"image_size must be 8 or more, got {image_size}")
-        if not 0 <= held_out < 1797:
-            raise ValueError(f"held_out must be 0 or more and less than 1,797, got {held_out}")
+        within("[8, 4096]", image_size=image_size)
+        within("[0, 1797)", held_out=held_out)
         self.image_size, self.held_out, self.part = image_size, held_out, part
         self.shape = [1, image_size, image_size]
-        self.augment = augment
+        self.augment = augment and augment.fitting(self.shape)
 
     def held_out_part(self) -> Digits | None:
         return Digits(self.image_size, None, self.held_out, "test") if self.held_out and self.part == "train" else None

@@ -14,6 +14,7 @@ from gantrain.data.batches import Batches
 from gantrain.data.pictures import MODES, open_picture, pack_pictures, pictures_below
 from gantrain.data.source import PackedSource, Place, fingerprint_of
 from gantrain.errors import UserError
+from gantrain.ranges import WIDTH, within
 
 
 def class_of(picture: Path, folder: Path) -> str:
@@ -49,11 +50,13 @@ class ImageFolder(PackedSource):
             raise ValueError("dataset=image_folder needs the folder of your pictures: add dataset.path=…")
         if channels not in MODES:
             raise ValueError(f"channels is 1 (grey), 3 (colour) or 4 (with transparency), got {channels}")
+        within("[1, 4096]", image_size=image_size)
+        within(WIDTH, classes=classes)
         self.path = Path(path).expanduser()
         self.image_size, self.channels = image_size, channels
         self.shape = [channels, image_size, image_size]
         self.classes = classes
-        self.augment = augment
+        self.augment = augment and augment.fitting(self.shape)
 
     @classmethod
     def auto(cls, key: str, settings: Mapping[str, Any], data_dir: Path) -> Any:
@@ -112,10 +115,11 @@ class CelebA(PackedSource):
         classes: int | None = None,
         augment: Augment | None = None,
     ) -> None:
+        within("[1, 4096]", image_size=image_size)
         self.image_size, self.attribute = image_size, attribute
         self.shape = [3, image_size, image_size]
         self.classes = classes
-        self.augment = augment
+        self.augment = augment and augment.fitting(self.shape)
 
     @classmethod
     def auto(cls, key: str, settings: Mapping[str, Any], data_dir: Path) -> Any:

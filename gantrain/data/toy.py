@@ -10,6 +10,7 @@ from torch import Tensor
 
 from gantrain.data.batches import Batches, DeviceBatches, DrawnBatches
 from gantrain.data.source import Place, Source
+from gantrain.ranges import FINITE, NOT_NEGATIVE, POSITIVE, within
 from gantrain.seeding import mix, seed_default
 
 
@@ -40,8 +41,8 @@ class Gaussian1d(Distribution):
     """
 
     def __init__(self, mean: float = 4.0, std: float = 0.5, sorted: bool = False) -> None:
-        if std <= 0:
-            raise ValueError(f"std must be positive, got {std}")
+        within(FINITE, mean=mean)
+        within(POSITIVE, std=std)
         self.mean, self.std, self.sorted = mean, std, sorted
         self.shape = [1]
 
@@ -66,8 +67,11 @@ class GaussianMixture(Distribution):
     """
 
     def __init__(self, centres: list[list[float]], std: float) -> None:
-        if std <= 0:
-            raise ValueError(f"std must be positive, got {std}")
+        within("[1, 100000]", modes=len(centres))
+        within(FINITE, centres=centres)
+        within(POSITIVE, std=std)
+        if any(len(centre) != 2 for centre in centres):
+            raise ValueError("centres must be points of two numbers each")
         self.centres = torch.tensor(centres, dtype=torch.float32)
         self.std = std
         self.shape = [2]
@@ -84,6 +88,8 @@ class Ring(GaussianMixture):
     """`modes` Gaussians evenly spaced on a circle (Metz et al. 2016; Lin et al. 2018 with these numbers)."""
 
     def __init__(self, modes: int = 8, radius: float = 1.0, std: float = 0.01) -> None:
+        within("[1, 100000]", modes=modes)
+        within(NOT_NEGATIVE, radius=radius)
         angles = [2 * math.pi * k / modes for k in range(modes)]
         super().__init__([[radius * math.cos(a), radius * math.sin(a)] for a in angles], std)
 
@@ -92,5 +98,7 @@ class Grid(GaussianMixture):
     """`side`² Gaussians on a square grid around 0 (Lin et al. 2018 with these numbers)."""
 
     def __init__(self, side: int = 5, spacing: float = 2.0, std: float = 0.05) -> None:
+        within("[1, 300]", side=side)
+        within(NOT_NEGATIVE, spacing=spacing)
         axis = [spacing * (k - (side - 1) / 2) for k in range(side)]
         super().__init__([[x, y] for x in axis for y in axis], std)

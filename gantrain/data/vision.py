@@ -40,7 +40,7 @@ class VisionSource(PackedSource):
         if split not in ("train", "test"):
             raise ValueError(f"split is train or test, got {split!r}")
         self.split = split
-        self.augment = augment
+        self.augment = augment and augment.fitting(self.shape)
 
     @abstractmethod
     def files(self, folder: Path) -> list[Path]:

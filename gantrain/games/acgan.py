@@ -15,6 +15,7 @@ from gantrain.games.standard import Standard
 from gantrain.losses import Objective
 from gantrain.networks import Discriminator, Generator, Noise
 from gantrain.networks.conditional import ConditionalGenerator, Conditioning, ManyHeaded
+from gantrain.ranges import NOT_NEGATIVE, within
 from gantrain.tricks.base import Context, Judged, Shown, Trick
 
 
@@ -46,8 +47,7 @@ class AuxiliaryClassifier(Conditional):
         weight: float = 1.0,
         tricks: dict[str, Trick] | None = None,
     ) -> None:
-        if weight < 0:
-            raise ValueError(f"weight must be 0 or more, got {weight}")
+        within(NOT_NEGATIVE, weight=weight)
         self.weight = weight
         super().__init__(generator, discriminator, noise, loss, classes, shape, conditioning, tricks=tricks)
 

@@ -13,6 +13,7 @@ from gantrain.games.standard import Standard
 from gantrain.losses import Objective
 from gantrain.networks import Discriminator, Generator, Noise
 from gantrain.networks.conditional import Classifier, PairDiscriminator
+from gantrain.ranges import WIDTH, within
 from gantrain.tricks import FeatureMatching, VirtualBatchNorm
 from gantrain.tricks.base import Context, Duel, Seen, Shown, Trick
 
@@ -76,6 +77,7 @@ class BiGAN(Standard):
             )
         self.make_encoder, self.width, self.norm = encoder or discriminator, width, norm
         self.code_hidden = [width] if code_hidden is None else code_hidden
+        within(WIDTH, width=width, code_hidden=self.code_hidden)
         super().__init__(generator, discriminator, noise, loss, tricks)
 
     def seat(self, generator: Callable[..., Generator], discriminator: Callable[..., Discriminator]) -> None:

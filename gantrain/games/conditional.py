@@ -14,6 +14,7 @@ from gantrain.games.standard import Standard
 from gantrain.losses import Objective
 from gantrain.networks import Discriminator, Generator, Noise
 from gantrain.networks.conditional import ConditionalDiscriminator, ConditionalGenerator, Conditioning
+from gantrain.ranges import within
 from gantrain.tricks.base import Context, Shown, Trick
 
 
@@ -50,8 +51,7 @@ class Conditional(Standard):
     ) -> None:
         self.classes, self.shape = needs_labels(classes), shape
         self.conditioning, self.last_norm, self.mismatched = conditioning, last_norm, mismatched
-        if not 0 <= mismatched < 1:
-            raise ValueError(f"mismatched must lie in [0, 1), got {mismatched}")
+        within("[0, 1)", mismatched=mismatched)
         super().__init__(generator, discriminator, noise, loss, tricks)
 
     def seat(self, generator: Callable[..., Generator], discriminator: Callable[..., Discriminator]) -> None:

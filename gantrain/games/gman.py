@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Literal
@@ -14,6 +13,7 @@ from torch import Tensor
 from gantrain.games.standard import Standard
 from gantrain.losses import Objective
 from gantrain.networks import Discriminator, Generator, Noise
+from gantrain.ranges import NOT_NEGATIVE, within
 from gantrain.tricks.base import Judged, Shown, Trick
 
 
@@ -50,8 +50,9 @@ class GMAN(Standard):
         roles: Literal["same", "scales"] = "same",
         tricks: Mapping[str, Trick] | None = None,
     ) -> None:
-        if count < 1 or not 0 <= hardness < math.inf or not 0 <= drop_discriminator < 1:
-            raise ValueError("count must be positive, hardness 0 or more, drop_discriminator in [0, 1)")
+        within("[1, 256]", count=count)
+        within(NOT_NEGATIVE, hardness=hardness)
+        within("[0, 1)", drop_discriminator=drop_discriminator)
         if roles == "scales" and len(shape) != 3:
             raise ValueError("roles=scales judges pictures, but the dataset holds numbers: set model.roles=same")
         if roles == "scales" and shape[1] // 2 ** (count - 1) < 4:
@@ -67,7 +68,16 @@ class GMAN(Standard):
     def seat(self, generator: Callable[..., Generator], discriminator: Callable[..., Discriminator]) -> None:
         self.generator = generator(noise_dim=self.noise.dim)
         for name in self.discriminators:
-            self.add_module(name, discriminator(shape=self._shape_for(name)))
+            shape = self._shape_for(name)
+            try:
+                self.add_module(name, discriminator(shape=shape))
+            except ValueError as error:
+                if shape == self.shape:
+                    raise
+                raise ValueError(
+                    f"{name} judges pictures of side {shape[1]}, for which its network is not made: set a smaller "
+                    "model.count, model.roles=same or networks=mlp"
+                ) from error
 
     def judge(self, discriminator: str, shown: Shown) -> Judged:
         seen = shown

@@ -16,6 +16,7 @@ from gantrain.losses import Objective
 from gantrain.networks import Discriminator, Generator, Noise
 from gantrain.networks.conditional import ManyHeaded
 from gantrain.networks.layers import norm1d
+from gantrain.ranges import NOT_NEGATIVE, WIDTH, within
 from gantrain.tricks.base import Context, Judged, Shown, Trick
 
 
@@ -55,7 +56,11 @@ class InfoGAN(Standard):
         slope: float = 0.2,
         tricks: Mapping[str, Trick] | None = None,
     ) -> None:
-        if continuous < 0 or any(k < 2 for k in categorical) or not (categorical or continuous):
+        within("[2, 65536]", categorical=categorical)
+        within("[0, 65536]", continuous=continuous)
+        within(NOT_NEGATIVE, weight=weight, continuous_weight=continuous_weight)
+        within(WIDTH, width=width)
+        if not (categorical or continuous):
             raise ValueError("set codes: categorical ones of 2 or more values, continuous ones, or both")
         if norm == "batch" and loss.per_sample:
             raise ValueError(

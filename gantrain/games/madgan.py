@@ -15,6 +15,7 @@ from gantrain.games.standard import Standard
 from gantrain.losses import Objective, TargetLoss
 from gantrain.networks import Discriminator, Generator, Noise
 from gantrain.networks.conditional import ManyHeaded
+from gantrain.ranges import COUNT, NOT_NEGATIVE, within
 from gantrain.tricks.base import Context, Plan, Seen, Shown, Trick
 
 
@@ -72,8 +73,9 @@ class MADGAN(Standard):
         weight: float = 1.0,
         tricks: Mapping[str, Trick] | None = None,
     ) -> None:
-        if generators < 2 or own < 1 or weight < 0:
-            raise ValueError("generators must be 2 or more, own 1 or more, weight 0 or more")
+        within("[2, 256]", generators=generators)
+        within(COUNT, own=own)
+        within(NOT_NEGATIVE, weight=weight)
         self.count, self.own, self.weight = generators, own, weight
         self.fake_weight = generators if isinstance(loss.adversarial, TargetLoss) else 1
         super().__init__(generator, discriminator, noise, loss, tricks)

@@ -17,6 +17,7 @@ from gantrain.games.standard import Standard
 from gantrain.losses import Objective
 from gantrain.networks import Discriminator, Generator, Noise
 from gantrain.networks.layers import spectrally_normalise
+from gantrain.ranges import COUNT, NOT_NEGATIVE, within
 from gantrain.tricks.base import Context, Shown, Trick
 
 
@@ -65,8 +66,8 @@ class SemiSupervised(LabelledSet, Standard):
         unsupervised_weight: float = 1.0,
         tricks: Mapping[str, Trick] | None = None,
     ) -> None:
-        if labels_per_class < 1 or weight < 0 or unsupervised_weight < 0:
-            raise ValueError("labels_per_class must be positive, weight and unsupervised_weight 0 or more")
+        within(COUNT, labels_per_class=labels_per_class)
+        within(NOT_NEGATIVE, weight=weight, unsupervised_weight=unsupervised_weight)
         self.classes, self.labels_per_class = needs_labels(classes), labels_per_class
         self.weight, self.unsupervised_weight = weight, unsupervised_weight
         super().__init__(generator, discriminator, noise, loss, tricks)

@@ -16,6 +16,7 @@ from gantrain.games.labelled import LabelledSet
 from gantrain.losses import Objective
 from gantrain.networks import Discriminator, Generator, Noise
 from gantrain.networks.conditional import Classifier, Conditioning
+from gantrain.ranges import COUNT, NOT_NEGATIVE, within
 from gantrain.tricks.base import Context, Shown, Trick
 
 
@@ -68,15 +69,15 @@ class TripleGAN(LabelledSet, Conditional):
         balance: float = 0.0,
         tricks: Mapping[str, Trick] | None = None,
     ) -> None:
-        if labels_per_class < 1 or not 0 <= alpha < 1 or not 0 <= pseudo_real < 1:
-            raise ValueError("labels_per_class must be positive, alpha and pseudo_real in [0, 1)")
+        within(COUNT, labels_per_class=labels_per_class)
+        within("[0, 1)", alpha=alpha, pseudo_real=pseudo_real)
         if alpha + pseudo_real > 1:
             raise ValueError(
                 f"alpha + pseudo_real is {alpha + pseudo_real:g}, and so D would see some pairs of sample and label as "
                 "real and as fake in one turn: set model.alpha and model.pseudo_real to no more than 1 together"
             )
-        if min(pseudo_weight, confidence, balance) < 0:
-            raise ValueError("pseudo_weight, confidence and balance must be 0 or more")
+        within(NOT_NEGATIVE, pseudo_weight=pseudo_weight, pseudo_start=pseudo_start)
+        within(NOT_NEGATIVE, confidence=confidence, balance=balance)
         self.labels_per_class, self.alpha, self.make_classifier = labels_per_class, alpha, classifier or discriminator
         self.pseudo_weight, self.pseudo_start, self.pseudo_real = pseudo_weight, pseudo_start, pseudo_real
         self.classifier_loss, self.confidence, self.balance = classifier_loss, confidence, balance

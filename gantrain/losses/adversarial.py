@@ -7,6 +7,8 @@ from typing import ClassVar
 import torch.nn.functional as F
 from torch import Tensor
 
+from gantrain.ranges import FINITE, SHARE, within
+
 
 class AdversarialLoss:
     """What discriminator and generator minimise.
@@ -82,8 +84,7 @@ class NonSaturating(TargetLoss):
     threshold = 0.0
 
     def __init__(self, real_label: float = 1.0, fake_label: float = 0.0) -> None:
-        if not (0 <= fake_label <= 1 and 0 <= real_label <= 1):
-            raise ValueError(f"labels are probabilities, got real_label={real_label} and fake_label={fake_label}")
+        within(SHARE, real_label=real_label, fake_label=fake_label)
         self.real_label, self.fake_label = real_label, fake_label
 
     def against(self, logits: Tensor, target: float | Tensor) -> Tensor:
@@ -105,6 +106,7 @@ class LeastSquares(TargetLoss):
     """D: ½(D(x)-b)² + ½(D(G(z))-a)²; G: ½(D(G(z))-c)² (Mao et al. 2017, equation 2)."""
 
     def __init__(self, a: float = 0.0, b: float = 1.0, c: float = 1.0) -> None:
+        within(FINITE, a=a, b=b, c=c)
         self.fake_label, self.real_label, self.c = a, b, c
         self.threshold = (a + b) / 2
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from gantrain.losses.adversarial import AdversarialLoss
 from gantrain.losses.penalties import Penalty
+from gantrain.ranges import within
 
 
 class Objective:
@@ -35,10 +36,7 @@ class Objective:
         generator_batches: int = 1,
         tricks: Mapping[str, Any] | None = None,
     ) -> None:
-        if n_critic < 1 or n_generator < 1:
-            raise ValueError(f"each player needs a turn, got n_critic={n_critic} and n_generator={n_generator}")
-        if generator_batches < 1:
-            raise ValueError(f"a generator's turn needs samples, got generator_batches={generator_batches}")
+        within("[1, 10000]", n_critic=n_critic, n_generator=n_generator, generator_batches=generator_batches)
         if penalties and not per_sample:
             raise ValueError("penalties take a gradient per sample: set loss.per_sample=true")
         self.adversarial = adversarial

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gantrain.automatic import Automatic
+from gantrain.ranges import COUNT, NOT_NEGATIVE, within
 from gantrain.turns import Shown
 
 Judge = Callable[[Shown], Tensor]
@@ -29,14 +30,14 @@ class Penalty(Automatic):
     may then share the forward of the value function. All others look between or around what the discriminator is shown.
 
     Raises:
-        ValueError: `every` below 1.
+        ValueError: a negative `weight`, or `every` below 1.
     """
 
     at: Literal["real", "fake"] | None = None
 
     def __init__(self, weight: float, every: int = 1) -> None:
-        if every < 1:
-            raise ValueError(f"every must be 1 or more, got {every}")
+        within(NOT_NEGATIVE, weight=weight)
+        within(COUNT, every=every)
         self.weight, self.every = weight, every
 
     def points(self, real: Shown, fake: Shown) -> Shown:
@@ -118,6 +119,7 @@ class GradientPenalty(Penalty):
 
     def __init__(self, weight: float = 10.0, every: int = 1, target: float = 1.0) -> None:
         super().__init__(weight, every)
+        within(NOT_NEGATIVE, target=target)
         self.target = target
 
     def points(self, real: Shown, fake: Shown) -> Shown:

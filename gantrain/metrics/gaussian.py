@@ -12,6 +12,7 @@ from scipy.special import expit, ndtr, ndtri
 from gantrain.data import Gaussian1d, Source
 from gantrain.metrics.base import Evaluation, Metric
 from gantrain.metrics.density import PiecewiseGaussian
+from gantrain.ranges import within
 
 
 class GaussianMetric(Metric):
@@ -22,8 +23,7 @@ class GaussianMetric(Metric):
     """
 
     def __init__(self, samples: int = 10_000) -> None:
-        if samples < 2:
-            raise ValueError(f"samples must be 2 or more, got {samples}")
+        within("[2, 10000000]", samples=samples)
         self.n = samples
 
     def check(self, source: Source) -> None:

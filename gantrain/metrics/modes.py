@@ -12,6 +12,7 @@ from scipy.special import rel_entr
 from gantrain.data import GaussianMixture, Source, StackedMnist
 from gantrain.metrics.base import Evaluation, Metric
 from gantrain.metrics.digit_classifier import digit_classifier
+from gantrain.ranges import SAMPLES, within
 
 
 class Modes(Metric):
@@ -29,8 +30,7 @@ class Modes(Metric):
     higher_is_better = frozenset({"modes", "high_quality"})
 
     def __init__(self, samples: int = 2500) -> None:
-        if samples < 1:
-            raise ValueError(f"samples must be 1 or more, got {samples}")
+        within(SAMPLES, samples=samples)
         self.n = samples
 
     def check(self, source: Source) -> None:
@@ -67,8 +67,7 @@ class StackedModes(Metric):
     higher_is_better = frozenset({"modes"})
 
     def __init__(self, samples: int = 25_600) -> None:
-        if samples < 1:
-            raise ValueError(f"samples must be 1 or more, got {samples}")
+        within(SAMPLES, samples=samples)
         self.n = samples
 
     def check(self, source: Source) -> None:

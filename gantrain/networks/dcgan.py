@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from gantrain.networks.layers import Crop, Norm, Pad, To4x4, activation, canvas_of, initialise_dcgan, norm2d
 from gantrain.networks.network import Discriminator, Generator, images_only
+from gantrain.ranges import WIDTH, within
 
 WIDEST = 16  # how many times `width` the widest layer has: 1024 of 64 as in the paper
 
@@ -51,8 +52,9 @@ class DCGANGenerator(Generator):
         norm: Norm = "batch",
     ) -> None:
         super().__init__()
-        channels, size = images_only(shape, "model=dcgan")
-        canvas = canvas_of(size, 8, 256, "model=dcgan")
+        within(WIDTH, width=width)
+        channels, size = images_only(shape, "networks=dcgan")
+        canvas = canvas_of(size, 8, 256, "networks=dcgan")
         stages = _doublings(canvas)
         widths = [width * min(WIDEST, 2**k) for k in reversed(range(stages))]
         bias = norm == "none"
@@ -95,8 +97,10 @@ class DCGANDiscriminator(Discriminator):
         discriminator: Literal["whole", "patch"] = "whole",
     ) -> None:
         super().__init__()
-        channels, size = images_only(shape, "model=dcgan")
-        canvas = canvas_of(size, 8, 256, "model=dcgan")
+        within(WIDTH, width=width)
+        within("[0, 1)", dropout=dropout)
+        channels, size = images_only(shape, "networks=dcgan")
+        canvas = canvas_of(size, 8, 256, "networks=dcgan")
         stages = _doublings(canvas)
         if discriminator == "patch":
             stages = min(stages, 3)

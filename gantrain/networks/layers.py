@@ -108,7 +108,10 @@ def canvas_of(size: int, smallest: int, largest: int, model: str) -> int:
         ValueError: the size is out of range.
     """
     if not smallest <= size <= largest:
-        raise ValueError(f"{model} makes images of side {smallest} to {largest}, got {size}: set dataset.image_size")
+        raise ValueError(
+            f"{model} works on images of side {smallest} to {largest}, got {size}: set networks=mlp, or "
+            "dataset.image_size where the dataset has it"
+        )
     return 2 ** math.ceil(math.log2(size))
 
 

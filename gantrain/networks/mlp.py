@@ -8,13 +8,16 @@ from typing import Any
 from torch import Tensor, nn
 
 from gantrain.networks.layers import Activation, Norm, activation, norm1d
-from gantrain.networks.network import Discriminator, Generator
+from gantrain.networks.network import Discriminator, Generator, check_shape
+from gantrain.ranges import NOT_NEGATIVE, WIDTH, within
 
 
 def stack(
     width: int, hidden: list[int], act: Activation, norm: Norm, dropout: float, norm_first: bool = True
 ) -> tuple[list[nn.Module], int]:
     """One block of linear, norm, activation and dropout per hidden width; and the width at their end."""
+    within(WIDTH, hidden=hidden)
+    within("[0, 1)", dropout=dropout)
     blocks: list[nn.Module] = []
     for wider in hidden:
         here: Norm = norm if blocks or norm_first else "none"
@@ -27,6 +30,7 @@ def stack(
 
 def _initialise(module: nn.Module, std: float | None) -> None:
     """Weights N(0, std²) and biases 0 in every linear layer; PyTorch's own where std is None."""
+    within(NOT_NEGATIVE, init_std=std)
     for layer in module.modules():
         if std is not None and isinstance(layer, nn.Linear):
             nn.init.normal_(layer.weight, 0.0, std)
@@ -41,6 +45,9 @@ class MLPGenerator(Generator):
         hidden: widths of the hidden layers.
         activation, norm, dropout: of each hidden layer.
         init_std: of the initial weights, with biases 0; null for PyTorch's initialisation.
+
+    Raises:
+        ValueError: settings out of range, or a shape of another kind.
     """
 
     def __init__(
@@ -55,6 +62,7 @@ class MLPGenerator(Generator):
     ) -> None:
         super().__init__()
         blocks, width = stack(noise_dim, hidden, activation, norm, dropout)
+        check_shape(shape)
         end: list[nn.Module] = [nn.Linear(width, math.prod(shape))]
         if len(shape) == 3:
             end += [nn.Tanh(), nn.Unflatten(1, shape)]
@@ -95,6 +103,7 @@ class MLPDiscriminator(Discriminator):
         norm_first: bool = True,
     ) -> None:
         super().__init__()
+        check_shape(shape)
         blocks, width = stack(math.prod(shape), hidden, activation, norm, dropout, norm_first)
         self.trunk = nn.Sequential(nn.Flatten(), *blocks)
         self.head = nn.Linear(width, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from gantrain.automatic import Automatic
+from gantrain.ranges import WIDTH, within
 
 
 class Generator(nn.Module, Automatic):
@@ -44,14 +45,26 @@ class Discriminator(nn.Module, Automatic):
         return self.head.in_features
 
 
+def check_shape(shape: list[int]) -> None:
+    """Whether this is the shape of a sample.
+
+    Raises:
+        ValueError: it is neither [C, H, W] nor [D].
+    """
+    within(WIDTH, shape=shape)
+    if len(shape) not in (1, 3):
+        raise ValueError(f"shape must be [C, H, W] for images or [D] for numbers, got {shape}")
+
+
 def images_only(shape: list[int], model: str) -> tuple[int, int]:
     """Channels and side of square images.
 
     Raises:
         ValueError: the samples are numbers, or not square.
     """
+    check_shape(shape)
     if len(shape) != 3:
-        raise ValueError(f"{model} works on images, but the dataset holds points of {shape[0]} numbers: use model=mlp")
+        raise ValueError(f"{model} works on images, but here are points of {shape[0]} numbers: set networks=mlp")
     channels, height, width = shape
     if height != width:
         raise ValueError(f"{model} works on square images, got {height}x{width}")

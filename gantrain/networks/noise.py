@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from gantrain.automatic import Automatic
+from gantrain.ranges import NOT_NEGATIVE, POSITIVE, WIDTH, within
 
 
 class Noise(Automatic):
@@ -19,7 +20,7 @@ class Noise(Automatic):
             `jitter`·U[0, 1), for dim 1 (AYLIEN's 1-D demo).
 
     Raises:
-        ValueError: `dim` below 1, or stratified noise of more than one dimension.
+        ValueError: `dim` below 1, a `range` or `jitter` that is none, or stratified noise of more than one dimension.
     """
 
     def __init__(
@@ -29,8 +30,9 @@ class Noise(Automatic):
         range: float = 8.0,
         jitter: float = 0.01,
     ) -> None:
-        if dim < 1:
-            raise ValueError(f"dim must be 1 or more, got {dim}")
+        within(WIDTH, dim=dim)
+        within(POSITIVE, range=range)
+        within(NOT_NEGATIVE, jitter=jitter)
         if kind == "stratified" and dim != 1:
             raise ValueError(f"stratified noise has one dimension, got dim={dim}: set model.noise.dim=1")
         self.dim, self.kind, self.range, self.jitter = dim, kind, range, jitter

@@ -6,6 +6,7 @@ from torch import nn
 
 from gantrain.networks.layers import Norm, norm2d
 from gantrain.networks.network import Discriminator, images_only
+from gantrain.ranges import WIDTH, within
 
 
 class PooledDiscriminator(Discriminator):
@@ -23,6 +24,8 @@ class PooledDiscriminator(Discriminator):
 
     def __init__(self, shape: list[int], width: int = 32, norm: Norm = "batch", dropout: float = 0.5) -> None:
         super().__init__()
+        within(WIDTH, width=width)
+        within("[0, 1)", dropout=dropout)
         channels, size = images_only(shape, "this network")
         if size < 16:
             raise ValueError(f"this network works on images of 16 pixels or more, got {size}")

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from gantrain.networks.layers import Crop, Norm, Pad, To4x4, canvas_of, norm2d, spectrally_normalise
 from gantrain.networks.network import Discriminator, Generator, images_only
+from gantrain.ranges import WIDTH, within
 
 
 def _width_at(width: int, side: int) -> int:
@@ -64,8 +65,9 @@ class ResNetGenerator(Generator):
 
     def __init__(self, shape: list[int], noise_dim: int, width: int = 256, norm: Norm = "batch") -> None:
         super().__init__()
-        channels, size = images_only(shape, "model=resnet")
-        canvas = canvas_of(size, 16, 128, "model=resnet")
+        within(WIDTH, width=width)
+        channels, size = images_only(shape, "networks=resnet")
+        canvas = canvas_of(size, 16, 128, "networks=resnet")
         layers: list[nn.Module] = [To4x4(noise_dim, width)]
         side, inside = 4, width
         while side < canvas:
@@ -110,8 +112,9 @@ class ResNetDiscriminator(Discriminator):
         head_bias: bool = True,
     ) -> None:
         super().__init__()
-        channels, size = images_only(shape, "model=resnet")
-        canvas = canvas_of(size, 16, 128, "model=resnet")
+        within(WIDTH, width=width)
+        channels, size = images_only(shape, "networks=resnet")
+        canvas = canvas_of(size, 16, 128, "networks=resnet")
         self.trunk = nn.Sequential(Pad(size, canvas))
         side, inside = canvas, channels
         while side > 8:

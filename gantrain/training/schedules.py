@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from gantrain.ranges import COUNT, SHARE, within
+
 
 class Schedule:
     """The constant schedule."""
@@ -25,8 +27,8 @@ class Exponential(Schedule):
     """
 
     def __init__(self, rate: float = 0.95, every: int = 150, staircase: bool = True) -> None:
-        if not 0 < rate <= 1 or every < 1:
-            raise ValueError(f"rate must lie in (0, 1] and every be 1 or more, got {rate} and {every}")
+        within("(0, 1]", rate=rate)
+        within(COUNT, every=every)
         self.rate, self.every, self.staircase = rate, every, staircase
 
     def __call__(self, step: int, steps: int) -> float:
@@ -41,8 +43,7 @@ class Linear(Schedule):
     """
 
     def __init__(self, part: float = 0.5) -> None:
-        if not 0 < part <= 1:
-            raise ValueError(f"part must lie in (0, 1], got {part}")
+        within("(0, 1]", part=part)
         self.part = part
 
     def __call__(self, step: int, steps: int) -> float:
@@ -76,8 +77,7 @@ class Cosine(Schedule):
     """
 
     def __init__(self, floor: float = 0.0) -> None:
-        if not 0 <= floor <= 1:
-            raise ValueError(f"floor must lie in [0, 1], got {floor}")
+        within(SHARE, floor=floor)
         self.floor = floor
 
     def __call__(self, step: int, steps: int) -> float:

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gantrain.ranges import COUNT, within
 from gantrain.tricks.base import Context, Plan, Trick, is_discriminator
 from gantrain.tricks.diffaugment import needs_pictures
 
@@ -48,8 +49,8 @@ class ADA(Trick):
         augmentations: list[Literal["blit", "geometry", "colour"]] | None = None,
     ) -> None:
         super().__init__()
-        if not -1 <= target <= 1 or interval < 1 or images < 1:
-            raise ValueError("target must lie in [-1, 1], interval and images must be positive")
+        within("[-1, 1]", target=target)
+        within(COUNT, interval=interval, images=images)
         self.target, self.interval, self.images = target, interval, images
         self.augmentations = ["blit", "geometry", "colour"] if augmentations is None else augmentations
         for name in ("p", "signs", "count", "turns"):

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gantrain.data.augment import Augment
+from gantrain.ranges import NOT_NEGATIVE, within
 from gantrain.tricks.base import Context, Judged, Plan, Trick, is_discriminator
 
 
@@ -36,8 +37,7 @@ class Consistency(Trick):
         std: float = 0.05,
     ) -> None:
         super().__init__()
-        if min(weight, fake_weight, shift, std) < 0:
-            raise ValueError("weight, fake_weight, shift and std must be 0 or more")
+        within(NOT_NEGATIVE, weight=weight, fake_weight=fake_weight, shift=shift, std=std)
         self.weight, self.fake_weight, self.augment, self.shift, self.std = weight, fake_weight, augment, shift, std
         self.move = Augment(flip=True, crop=shift)
 

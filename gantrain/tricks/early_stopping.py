@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from gantrain.ranges import COUNT, FINITE, within
 from gantrain.tricks.base import Plan, Trick
 
 
@@ -20,8 +21,10 @@ class EarlyStopping(Trick):
 
     def __init__(self, metric: str | None = None, threshold: float | None = None, patience: int | None = 5) -> None:
         super().__init__()
-        if (threshold is None and patience is None) or (patience is not None and patience < 1):
+        if threshold is None and patience is None:
             raise ValueError("set a threshold, or a patience of 1 or more")
+        within(FINITE, threshold=threshold)
+        within(COUNT, patience=patience)
         self.metric, self.threshold, self.patience = metric, threshold, patience
         self.higher_is_better = False
         self.best: float | None = None

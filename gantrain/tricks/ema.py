@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from gantrain.ranges import POSITIVE, within
 from gantrain.tricks.base import Trick
 
 if TYPE_CHECKING:
@@ -39,8 +40,7 @@ class EMA(Trick):
         self, half_life: float = 50_000, ramp_up: float | None = 0.05, players: list[str] | None = None
     ) -> None:
         super().__init__()
-        if half_life <= 0 or (ramp_up is not None and ramp_up <= 0):
-            raise ValueError(f"half_life and ramp_up must be positive, got {half_life} and {ramp_up}")
+        within(POSITIVE, half_life=half_life, ramp_up=ramp_up)
         self.half_life, self.ramp_up = half_life, ramp_up
         self.players = ["generator"] if players is None else players
         self.register_buffer("images", torch.zeros((), dtype=torch.int64))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from gantrain.ranges import SAMPLES, within
 from gantrain.tricks.base import Plan, Shown, Trick
 
 
@@ -26,8 +27,8 @@ class ExperienceReplay(Trick):
 
     def __init__(self, size: int = 2048, share: float = 0.5) -> None:
         super().__init__()
-        if not 0 < share <= 1 or size < 1:
-            raise ValueError(f"share must lie in (0, 1] and size must be positive, got {share} and {size}")
+        within(SAMPLES, size=size)
+        within("(0, 1]", share=share)
         self.size, self.share = size, share
         self.register_buffer("filled", torch.zeros((), dtype=torch.int64))
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from gantrain.ranges import POSITIVE, within
 from gantrain.tricks.base import Context, Plan, Trick, is_generator
 
 
@@ -27,8 +28,7 @@ class FeatureMatching(Trick):
 
     def __init__(self, weight: float = 1.0, adversarial: bool = False) -> None:
         super().__init__()
-        if weight <= 0:
-            raise ValueError(f"weight must be positive, got {weight}")
+        within(POSITIVE, weight=weight)
         self.weight, self.adversarial = weight, adversarial
         self.replaces = self.drops = () if adversarial else ("generator/adversarial",)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from gantrain.ranges import POSITIVE, within
 from gantrain.tricks.base import Trick
 
 
@@ -19,8 +20,7 @@ class GradientClipping(Trick):
 
     def __init__(self, max_norm: float = 1.0, players: list[str] | None = None) -> None:
         super().__init__()
-        if max_norm <= 0:
-            raise ValueError(f"max_norm must be positive, got {max_norm}")
+        within(POSITIVE, max_norm=max_norm)
         self.max_norm, self.players = max_norm, players
 
     def before_update(self, player: str, parameters: Sequence[nn.Parameter]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from gantrain.ranges import NOT_NEGATIVE, within
 from gantrain.tricks.base import Context, Trick
 from gantrain.tricks.ema import lerp
 
@@ -30,8 +31,7 @@ class HistoricalAveraging(Trick):
 
     def __init__(self, weight: float = 1.0, players: list[str] | None = None) -> None:
         super().__init__()
-        if weight < 0:
-            raise ValueError(f"weight must be 0 or more, got {weight}")
+        within(NOT_NEGATIVE, weight=weight)
         self.weight, self.players = weight, players
 
     def terms(self, player: str, context: Context) -> Mapping[str, Tensor]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from gantrain.ranges import COUNT, NOT_NEGATIVE, within
 from gantrain.tricks.base import Trick
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ class InstanceNoise(Trick):
 
     def __init__(self, std: float = 0.1, steps: int | None = 10_000) -> None:
         super().__init__()
-        if std < 0 or (steps is not None and steps < 1):
-            raise ValueError(f"std must be 0 or more and steps positive, got {std} and {steps}")
+        within(NOT_NEGATIVE, std=std)
+        within(COUNT, steps=steps)
         self.std, self.steps = std, steps
 
     def view(self, x: Tensor, batch: Batch) -> Tensor:

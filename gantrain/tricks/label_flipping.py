@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from gantrain.ranges import within
 from gantrain.tricks.base import Seen, Trick, is_discriminator
 from gantrain.tricks.label_smoothing import loss_with_targets
 
@@ -27,8 +28,7 @@ class LabelFlipping(Trick):
 
     def __init__(self, share: float = 0.05) -> None:
         super().__init__()
-        if not 0 <= share < 0.5:
-            raise ValueError(f"share must lie in [0, 0.5), got {share}")
+        within("[0, 0.5)", share=share)
         self.share = share
 
     def setup(self, game: Game) -> None:

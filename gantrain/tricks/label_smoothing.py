@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from gantrain.losses import TargetLoss
+from gantrain.ranges import within
 from gantrain.tricks.base import Seen, Trick, is_discriminator
 
 if TYPE_CHECKING:
@@ -34,10 +35,14 @@ class LabelSmoothing(Trick):
 
     Smoothing the fake target too would reward the generator for samples that the discriminator already knows.
     Real samples whose label is flipped keep the flipped one.
+
+    Raises:
+        ValueError: `real` is not in (0, 1].
     """
 
     def __init__(self, real: float = 0.9) -> None:
         super().__init__()
+        within("(0, 1]", real=real)
         self.real = real
 
     def setup(self, game: Game) -> None:

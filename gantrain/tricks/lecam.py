@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gantrain.ranges import NOT_NEGATIVE, within
 from gantrain.tricks.base import Context, Trick, is_discriminator
 
 if TYPE_CHECKING:
@@ -27,13 +28,13 @@ class LeCam(Trick):
         start: steps before the term counts, until the averages are settled; 1,000 in the reference code.
 
     Raises:
-        ValueError: a negative weight, or a decay outside [0, 1).
+        ValueError: a negative weight or start, or a decay outside [0, 1).
     """
 
     def __init__(self, weight: float = 0.3, decay: float = 0.99, start: int = 1000) -> None:
         super().__init__()
-        if weight < 0 or not 0 <= decay < 1:
-            raise ValueError(f"weight must be 0 or more and decay in [0, 1), got {weight} and {decay}")
+        within(NOT_NEGATIVE, weight=weight, start=start)
+        within("[0, 1)", decay=decay)
         self.weight, self.decay, self.start = weight, decay, start
 
     def terms(self, player: str, context: Context) -> Mapping[str, Tensor]:

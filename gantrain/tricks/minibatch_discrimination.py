@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from gantrain.ranges import WIDTH, within
 from gantrain.tricks.base import Plan, Trick
 from gantrain.tricks.inserting import insert_before, named_layer
 
@@ -60,6 +61,9 @@ class MinibatchDiscrimination(Trick):
         layer: the name of the linear layer that sees the closeness too, as `debug=dry` lists it; default: the last.
         group_size: samples that are compared with each other; default: the whole batch.
         instead: the name of a hidden block of the discriminator in whose place the layer stands.
+
+    Raises:
+        ValueError: there are no kernels, a group is no group, or there is no such layer.
     """
 
     def __init__(
@@ -71,6 +75,8 @@ class MinibatchDiscrimination(Trick):
         instead: str | None = None,
     ) -> None:
         super().__init__()
+        within(WIDTH, num_kernels=num_kernels, kernel_dim=kernel_dim)
+        within("[2, inf)", group_size=group_size)
         self.num_kernels, self.kernel_dim, self.layer = num_kernels, kernel_dim, layer
         self.group_size, self.instead = group_size, instead
 

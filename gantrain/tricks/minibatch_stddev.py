@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from gantrain.ranges import within
 from gantrain.tricks.base import Plan, Trick
 from gantrain.tricks.inserting import insert_before, named_layer
 from gantrain.tricks.minibatch_discrimination import check_groups
@@ -41,10 +42,14 @@ class MinibatchStddev(Trick):
     Args:
         group_size: 4 in the reference code; null for the whole batch.
         layer: the linear or convolution layer that sees it, as `debug=dry` lists it; default: the last.
+
+    Raises:
+        ValueError: a group is no group, or there is no such layer.
     """
 
     def __init__(self, group_size: int | None = 4, layer: str = "head") -> None:
         super().__init__()
+        within("[2, inf)", group_size=group_size)
         self.group_size, self.layer = group_size, layer
 
     def setup(self, game: Game) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from gantrain.ranges import NOT_NEGATIVE, within
 from gantrain.tricks.base import Context, Plan, Trick, is_generator
 
 
@@ -24,8 +25,7 @@ class ModeSeeking(Trick):
 
     def __init__(self, weight: float = 1.0) -> None:
         super().__init__()
-        if weight < 0:
-            raise ValueError(f"weight must be 0 or more, got {weight}")
+        within(NOT_NEGATIVE, weight=weight)
         self.weight = weight
 
     def check(self, plan: Plan) -> None:

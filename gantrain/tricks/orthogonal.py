@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from gantrain.ranges import NOT_NEGATIVE, within
 from gantrain.tricks.base import Context, Trick
 
 
@@ -25,8 +26,7 @@ class Orthogonal(Trick):
 
     def __init__(self, weight: float = 1e-4, players: list[str] | None = None) -> None:
         super().__init__()
-        if weight < 0:
-            raise ValueError(f"weight must be 0 or more, got {weight}")
+        within(NOT_NEGATIVE, weight=weight)
         self.weight, self.players = weight, ["generator"] if players is None else players
 
     def terms(self, player: str, context: Context) -> Mapping[str, Tensor]:

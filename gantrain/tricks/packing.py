@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gantrain.ranges import within
 from gantrain.tricks.base import Plan, Shown, Trick
 
 if TYPE_CHECKING:
@@ -25,8 +26,7 @@ class Packing(Trick):
 
     def __init__(self, m: int = 2) -> None:
         super().__init__()
-        if m < 2:
-            raise ValueError(f"m must be 2 or more, got {m}")
+        within("[2, 1024]", m=m)
         self.m = m
 
     def setup(self, game: Game) -> None:

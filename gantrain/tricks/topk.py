@@ -6,6 +6,7 @@ from collections.abc import Hashable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gantrain.ranges import COUNT, within
 from gantrain.tricks.base import Seen, Trick, is_generator
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ class TopK(Trick):
 
     def __init__(self, gamma: float = 0.99, every: int = 100, floor: float = 0.5) -> None:
         super().__init__()
-        if not (0 < gamma <= 1 and 0 < floor <= 1 and every >= 1):
-            raise ValueError(f"gamma and floor lie in (0, 1], every is 1 or more; got {gamma}, {floor} and {every}")
+        within("(0, 1]", gamma=gamma, floor=floor)
+        within(COUNT, every=every)
         self.gamma, self.every, self.floor = gamma, every, floor
 
     def phase(self, player: str, played: int) -> Hashable:

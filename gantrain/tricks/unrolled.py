@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from gantrain.ranges import POSITIVE, within
 from gantrain.tricks.base import Context, Trick, is_discriminator, is_generator
 
 if TYPE_CHECKING:
@@ -52,10 +53,11 @@ class Unrolled(Trick):
     ) -> None:
         super().__init__()
         self.betas = [0.5, 0.999] if betas is None else betas
-        if steps < 0 or lr <= 0:
-            raise ValueError(f"steps must be 0 or more and lr positive, got {steps} and {lr}")
-        if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
-            raise ValueError(f"betas must be two numbers in [0, 1), got {self.betas}")
+        within("[0, 10000]", steps=steps)
+        within(POSITIVE, lr=lr)
+        within("[0, 1)", betas=self.betas)
+        if len(self.betas) != 2:
+            raise ValueError(f"betas must be two numbers, got {self.betas}")
         self.steps, self.lr, self.optimizer = steps, lr, optimizer
 
     def terms(self, player: str, context: Context) -> Mapping[str, Tensor]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from gantrain.ranges import within
 from gantrain.tricks.base import Plan, Trick, is_discriminator
 
 if TYPE_CHECKING:
@@ -69,8 +70,7 @@ class VirtualBatchNorm(Trick):
 
     def __init__(self, players: list[str] | None = None, size: int = 64, with_sample: bool = True) -> None:
         super().__init__()
-        if size < 2:
-            raise ValueError(f"size must be 2 or more, got {size}")
+        within("[2, 65536]", size=size)
         self.players = ["generator"] if players is None else players
         self.size, self.with_sample = size, with_sample
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from gantrain.ranges import POSITIVE, within
 from gantrain.tricks.base import Trick
 
 if TYPE_CHECKING:
@@ -18,8 +19,7 @@ class WeightClipping(Trick):
 
     def __init__(self, limit: float = 0.01) -> None:
         super().__init__()
-        if limit <= 0:
-            raise ValueError(f"limit must be positive, got {limit}")
+        within(POSITIVE, limit=limit)
         self.limit = limit
 
     @torch.no_grad()

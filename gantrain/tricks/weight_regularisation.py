@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from gantrain.ranges import NOT_NEGATIVE, within
 from gantrain.tricks.base import Context, Trick
 
 
@@ -24,8 +25,7 @@ class WeightRegularisation(Trick):
         super().__init__()
         self.l1, self.l2 = l1 or {}, l2 or {}
         self.players = [*self.l1, *self.l2]
-        if min([*self.l1.values(), *self.l2.values()], default=0) < 0:
-            raise ValueError("l1 and l2 must be 0 or more")
+        within(NOT_NEGATIVE, l1=self.l1, l2=self.l2)
 
     def terms(self, player: str, context: Context) -> Mapping[str, Tensor]:
         family = player.partition("_")[0]

@@ -29,7 +29,7 @@ CASES = [
     (["model=dcgan", "model.generator.norm=foo"], "one of batch, layer, instance, none"),
     (["+model.generator.colour=red"], "is no setting of MLPGenerator"),
     (["model=dcgan", "loss=wgan_gp", "model.discriminator.norm=batch"], "norm=layer"),
-    (["dataset=ring8", "model=dcgan"], "use model=mlp"),
+    (["dataset=ring8", "model=dcgan"], "set networks=mlp"),
     (["dataset.image_size=7"], "8 or more"),
     (["dataset.image_size=512", "model=dcgan"], "dataset.image_size"),
     (["loss=hinge", "tricks=[label_smoothing]"], "needs a loss with targets"),

@@ -142,7 +142,7 @@ def test_smoothing_never_touches_the_fake_target() -> None:
 
 
 def test_targets_are_probabilities() -> None:
-    with pytest.raises(ValueError, match="probabilities"):
+    with pytest.raises(ValueError, match="real_label must be 1 or less"):
         NonSaturating(real_label=1.2)
 
 

@@ -119,7 +119,7 @@ def test_auto_norm_follows_the_loss() -> None:
 
 
 def test_images_only() -> None:
-    with pytest.raises(ValueError, match="use model=mlp"):
+    with pytest.raises(ValueError, match="set networks=mlp"):
         DCGANGenerator([2], 10)
     with pytest.raises(ValueError, match="16 pixels or more"):
         PooledDiscriminator([1, 8, 8])

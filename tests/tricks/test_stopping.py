@@ -73,7 +73,7 @@ def test_what_was_best_and_how_long_ago_goes_into_the_checkpoint(higher: bool) -
             "metric is metrics/fid: metrics.use gives metrics/high_q",
         ),
         ([*RING, "tricks.early_stopping.patience=null"], "set a threshold, or a patience of 1 or more"),
-        ([*RING, "tricks.early_stopping.patience=0"], "set a threshold, or a patience of 1 or more"),
+        ([*RING, "tricks.early_stopping.patience=0"], "patience must be 1 or more"),
     ],
 )
 def test_what_can_never_stop_is_refused(words: list[str], sentence: str) -> None:

@@ -80,7 +80,7 @@ def test_flipping_and_smoothing_in_either_order(names: str) -> None:
 
 @pytest.mark.parametrize("share", [-0.01, 0.5, 1.0])
 def test_a_share_from_which_labels_say_the_opposite_is_refused(share: float) -> None:
-    with pytest.raises(ValueError, match=r"share must lie in \[0, 0\.5\)"):
+    with pytest.raises(ValueError, match=r"share must be (0 or more|less than 0\.5)"):
         LabelFlipping(share)
 
 
@@ -135,5 +135,5 @@ def test_the_discriminators_turn_sees_every_fake() -> None:
 
 @pytest.mark.parametrize("setting", [{"gamma": 0.0}, {"gamma": 1.1}, {"floor": 0.0}, {"floor": 1.5}, {"every": 0}])
 def test_settings_of_topk_are_checked(setting: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match="gamma and floor lie in"):
+    with pytest.raises(ValueError, match="must be"):
         TopK(**setting)  # type: ignore[arg-type]

@@ -232,11 +232,11 @@ def test_adam_inside_goes_where_the_discriminators_own_would_go(turns: int) -> N
 
 @pytest.mark.parametrize("betas", [[0.5], [0.5, 1.0], [-0.1, 0.9]])
 def test_betas_are_checked(betas: list[float]) -> None:
-    with pytest.raises(ValueError, match="betas must be two numbers"):
+    with pytest.raises(ValueError, match="betas"):
         Unrolled(betas=betas)
 
 
 @pytest.mark.parametrize("setting", [{"steps": -1}, {"lr": 0.0}, {"lr": -1.0}])
 def test_settings_are_checked(setting: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match="steps must be 0 or more and lr positive"):
+    with pytest.raises(ValueError, match=r"must be (0 or more|positive)"):
         Unrolled(**setting)  # type: ignore[arg-type]
