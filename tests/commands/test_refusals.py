@@ -35,7 +35,7 @@ CASES = [
     (["loss=hinge", "tricks=[label_smoothing]"], "needs a loss with targets"),
     (["tricks=[emma]"], "did you mean ema"),
     (["optimizer.generator.lr=fast"], "should be a number"),
-    (["optimizer.lr=-1"], "Invalid learning rate"),
+    (["optimizer.lr=-1"], "lr must be 0 or more"),
     (["dataset=mnist", "data_dir={tmp}/none"], "MNIST/raw"),
     (["dataset=cifar10", "data_dir={tmp}/none"], "cifar-10-batches-py"),
     (["dataset=celeba", "data_dir={tmp}/none"], "by hand"),
