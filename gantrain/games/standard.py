@@ -101,7 +101,8 @@ class Standard(Game):
 
         # a penalty at the very samples that are judged shares their forward, where that is float32
         autocast = torch.is_autocast_enabled(made.samples.device.type)
-        shared = {} if autocast else {p.at: own(taken[p.at].only(self.told)) for p in due.values() if p.at}
+        at: list[str] = [] if autocast else [p.at for p in due.values() if p.at]
+        shared: dict[str, Shown] = {kind: own(taken[kind].only(self.told)) for kind in at}
         for kind, x in shared.items():
             taken[kind] = Shown(x.samples, {**taken[kind].given, **x.given})
         shown = {kind: self.show(x, batch) for kind, x in taken.items()}
