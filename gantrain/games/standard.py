@@ -101,7 +101,7 @@ class Standard(Game):
 
         # a penalty at the very samples that are judged shares their forward, where that is float32
         autocast = torch.is_autocast_enabled(made.samples.device.type)
-        at = [] if autocast else [p.at for p in due.values() if p.at]
+        at: list[str] = [] if autocast else [p.at for p in due.values() if p.at]
         shared: dict[str, Shown] = {kind: own(taken[kind].only(self.told)) for kind in at}
         for kind, x in shared.items():
             taken[kind] = Shown(x.samples, {**taken[kind].given, **x.given})

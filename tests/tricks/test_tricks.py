@@ -177,7 +177,7 @@ def test_tricks_that_only_set_options() -> None:
     ("words", "sentence"),
     [
         (["loss=hinge", "tricks=[label_smoothing]"], "needs a loss with targets"),
-        (["loss=wgan_gp", "tricks=[minibatch_discrimination]"], "samples meet"),
+        (["loss=wgan_gp", "model.discriminator.norm=batch"], "samples meet"),
         (["dataset=digits", "model=dcgan", "model.discriminator.discriminator=patch", "loss=lsgan",
           "tricks=[minibatch_discrimination]"], "linear layer"),
     ],
