@@ -121,7 +121,7 @@ class TripleGAN(LabelledSet, Conditional):
         with torch.no_grad():
             pair = self.show(Shown(batch.data["real"], {"label": best.indices}), batch)
             logits = self.judge("discriminator", pair).logits.float()
-            cost = -F.softplus(logits) if self.classifier_loss == "minimax" else F.softplus(-logits)
+            cost = F.logsigmoid(-logits) if self.classifier_loss == "minimax" else -F.logsigmoid(logits)
             made = self.generate(batch.latent)
         terms = {
             "supervised": F.cross_entropy(supervised, labelled.given["label"]),

@@ -192,7 +192,7 @@ class ConditionalDiscriminator(Discriminator):
         if self.conditioning == "projection":
             logits = logits + (self.embedding(label) * features).sum(1)
         if self.conditioning == "every_layer":
-            logits = logits + self.of_label(label).squeeze(1)
+            logits = logits + self.of_label(label).view(-1, *[1] * (logits.dim() - 1))
         return logits, features
 
 
