@@ -146,7 +146,9 @@ def _known(words: Sequence[str], config_name: str) -> tuple[list[str], list[str]
         except (HydraException, OmegaConfBaseException, ValueError):
             continue
         own = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
-        return list(_keys(own)), [str(key) for key in cfg.hydra.runtime.choices if not str(key).startswith("hydra")]
+        choices = [str(key) for key in cfg.hydra.runtime.choices if not str(key).startswith("hydra")]
+        several = [str(key) for key in own if key not in choices and (CONFIGS / str(key)).is_dir()]  # tricks
+        return list(_keys(own)), [*choices, *several]
     return [], []
 
 

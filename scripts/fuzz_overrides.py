@@ -65,8 +65,8 @@ NAMES = ("foo", "foreach", "weight", "lr", "loss", "shape", "_partial_", "_targe
 
 @cache
 def _composed(choice: str) -> DictConfig:
-    with hydra_at() as extra:
-        return compose([*extra, *choice.split()])
+    with hydra_at():
+        return compose(choice.split())
 
 
 def _paths(node: Any, path: str) -> Iterator[str]:

@@ -363,7 +363,7 @@ def test_a_loss_that_is_no_number_fails_and_keeps_the_last_good_checkpoint(gantr
     words = ["loss=lsgan", "optimizer=sgd", "optimizer.lr=0.3"]
     done = gantrain("dataset=ring8", *words, "trainer.steps=200", "checkpoint.every=1", "log.every=1")
     assert done.returncode == 1
-    assert "is not finite" in done.stderr
+    assert "start anew from the last good" in done.stderr
     run = only_run(tmp_path)
     assert json.loads((run / "status.json").read_text())["status"] == "failed"
     assert "NotFinite" in (run / "run.log").read_text()
