@@ -82,6 +82,8 @@ def test_few_samples_are_the_same_few(tmp_path: Path) -> None:
         few.close()
     fixed = Ring().open(Place(tmp_path, CPU, limit=5))
     assert len(fixed.draw(0, 40)["real"].unique(dim=0)) == 5
+    torch.manual_seed(7)  # whatever was drawn before
+    assert torch.equal(Ring().open(Place(tmp_path, CPU, limit=5)).draw(0, 40)["real"], fixed.draw(0, 40)["real"])
 
 
 def test_pixels_become_minus_one_to_one() -> None:
@@ -121,6 +123,9 @@ def test_each_image_is_turned_by_its_own_angle_in_degrees() -> None:
     assert angle.std().item() == pytest.approx(20 / 12**0.5, rel=0.05)
     assert angle.mean().abs() < 0.6
     assert turned[:, 16, 16].abs().max() < 1e-5, "the centre stays"
+    torch.testing.assert_close(torch.hypot(across, down), torch.full((1000,), 4 / 32), msg="nothing grows or shrinks")
+    white = torch.ones(4, 1, 9, 9)
+    torch.testing.assert_close(Augment(rotate=45)(white), white, msg="the border is repeated")
 
 
 def test_each_image_is_shifted_by_itself() -> None:

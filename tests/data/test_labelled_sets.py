@@ -103,6 +103,7 @@ def test_what_is_held_out_is_seen_as_it_is(tmp_path: Path) -> None:
     part = Mnist(augment=Augment(flip=True, crop=3, rotate=90)).held_out_part()
     assert part is not None
     assert part.held_out_part() is None
+    assert part.augment is None
     held = part.open(place(tmp_path)).draw(0, 5)
     expected = held["label"][:, None, None, None] * 20 / 127.5 - 1
     assert torch.allclose(held["real"], expected.expand(5, 1, 28, 28))
@@ -198,6 +199,16 @@ def test_a_face_without_a_row_has_no_label_and_is_refused(tmp_path: Path) -> Non
         CelebA(16).open(place(tmp_path))
 
 
+def test_each_face_has_its_own_label_where_others_are_broken(tmp_path: Path) -> None:
+    table = "list_attr_celeba.txt"
+    folder = faces(tmp_path, table)
+    whole = CelebA(16).open(place(tmp_path)).draw(0, 4)
+    own = {round(x.mean().item(), 1): label for x, label in zip(whole["real"], whole["label"].tolist(), strict=True)}
+    (folder / "1.jpg").write_bytes(b"cut short")
+    left = CelebA(16).open(place(tmp_path)).draw(0, 3)
+    assert [own[round(x.mean().item(), 1)] for x in left["real"]] == left["label"].tolist()
+
+
 def test_faces_without_attributes_have_no_labels(tmp_path: Path, gantrain: Command) -> None:
     faces(tmp_path, None)
     assert set(CelebA(16).open(place(tmp_path)).draw(0, 4)) == {"real"}
@@ -210,6 +221,8 @@ def test_faces_without_attributes_have_no_labels(tmp_path: Path, gantrain: Comma
     assert told.returncode == 2
     assert "list_attr_celeba.txt" in told.stderr
     assert not (tmp_path / "outputs").exists()
+    unlabelled = gantrain(*words, "model=mlp", "debug=dry")
+    assert unlabelled.returncode == 0, unlabelled.stderr
     (tmp_path / "celeba" / "list_attr_celeba.csv").write_text(ATTRIBUTES["list_attr_celeba.csv"])
     done = gantrain(*words, "model=cgan", "debug=dry")
     assert done.returncode == 0, done.stderr

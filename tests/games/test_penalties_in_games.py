@@ -67,6 +67,27 @@ def test_through_a_view_or_behind_it(loss: str, scale: float, precision: str) ->
         assert value == pytest.approx(WEIGHT[loss] * (norm**2 if loss in ("r1", "r3") else (norm - 1) ** 2), rel=1e-5)
 
 
+class Squared(Trick):
+    """Shows D the square of every number."""
+
+    def view(self, x: Tensor, batch: Batch) -> Tensor:
+        return x.square()
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_r1_looks_through_a_view_from_the_samples_before_it(precision: str) -> None:
+    """The gradient of w·x² by x is 2wx, at each sample as it was before the view."""
+    game = build_game(config(*LINEAR, "loss=r1", "tricks=[]"))
+    game.tricks["squared"] = Squared()
+    real = torch.randn(12, 2)
+    with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+        (found,) = penalties(game, {"real": real}).values()
+    weight = game.get_submodule("discriminator.head").weight
+    assert isinstance(weight, Tensor)
+    slopes = 2 * real * weight.detach()
+    assert found == pytest.approx(WEIGHT["r1"] * slopes.square().sum(1).mean().item(), rel=1e-5)
+
+
 @pytest.mark.parametrize("trick", ["diffaugment", "ada"])
 def test_r1_under_an_augmentation_is_that_of_the_pictures_before_it(trick: str) -> None:
     """As the reference code of Karras et al. 2020 does it: the sum of the logits, by the images that go in."""
