@@ -215,6 +215,8 @@ class Game(Growing):
         Raises:
             ValueError: one does not.
         """
+        if self.loss.adversarial.whole_batch:
+            plan.needs_whole_batch(f"{type(self.loss.adversarial).__name__} compares means of the whole batch")
         for trick in self.each_trick():
             trick.check(plan)
 

@@ -14,7 +14,7 @@ from gantrain.games.standard import Standard
 from gantrain.losses import Objective
 from gantrain.networks import Discriminator, Generator, Noise
 from gantrain.ranges import NOT_NEGATIVE, within
-from gantrain.tricks.base import Judged, Shown, Trick
+from gantrain.tricks.base import Judged, Plan, Shown, Trick
 
 
 class GMAN(Standard):
@@ -78,6 +78,12 @@ class GMAN(Standard):
                     f"{name} judges pictures of side {shape[1]}, for which its network is not made: set a smaller "
                     "model.count, model.roles=same or networks=mlp"
                 ) from error
+
+    def check(self, plan: Plan) -> None:
+        super().check(plan)
+        if self.how != "mean":
+            sentence = f"model.aggregate={self.how} weighs losses of the whole batch"
+            plan.needs_whole_batch(sentence, ", or model.aggregate=mean")
 
     def judge(self, discriminator: str, shown: Shown) -> Judged:
         seen = shown

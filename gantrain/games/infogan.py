@@ -58,7 +58,7 @@ class InfoGAN(Standard):
     ) -> None:
         within("[2, 65536]", categorical=categorical)
         within("[0, 65536]", continuous=continuous)
-        within(NOT_NEGATIVE, weight=weight, continuous_weight=continuous_weight)
+        within(NOT_NEGATIVE, weight=weight, continuous_weight=continuous_weight, slope=slope)
         within(WIDTH, width=width)
         if not (categorical or continuous):
             raise ValueError("set codes: categorical ones of 2 or more values, continuous ones, or both")

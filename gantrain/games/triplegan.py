@@ -17,7 +17,7 @@ from gantrain.losses import Objective
 from gantrain.networks import Discriminator, Generator, Noise
 from gantrain.networks.conditional import Classifier, Conditioning
 from gantrain.ranges import COUNT, NOT_NEGATIVE, within
-from gantrain.tricks.base import Context, Shown, Trick
+from gantrain.tricks.base import Context, Plan, Shown, Trick
 
 
 class TripleGAN(LabelledSet, Conditional):
@@ -82,6 +82,11 @@ class TripleGAN(LabelledSet, Conditional):
         self.pseudo_weight, self.pseudo_start, self.pseudo_real = pseudo_weight, pseudo_start, pseudo_real
         self.classifier_loss, self.confidence, self.balance = classifier_loss, confidence, balance
         super().__init__(generator, discriminator, noise, loss, classes, shape, conditioning, tricks=tricks)
+
+    def check(self, plan: Plan) -> None:
+        super().check(plan)
+        if self.balance:
+            plan.needs_whole_batch("model.balance looks at the mean of the whole batch", ", or model.balance=0")
 
     def seat(self, generator: Callable[..., Generator], discriminator: Callable[..., Discriminator]) -> None:
         super().seat(generator, discriminator)

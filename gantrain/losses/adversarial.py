@@ -15,11 +15,12 @@ class AdversarialLoss:
 
     `needs_real`: the generator's loss looks at real logits too. `probability`: the sigmoid of a logit is a
     probability. `threshold`: the logit from which on a sample counts as real, None where only differences mean
-    anything.
+    anything. `whole_batch`: the loss is no mean over samples or pairs, so that parts of a batch do not add up to it.
     """
 
     needs_real: ClassVar[bool] = False
     probability: ClassVar[bool] = False
+    whole_batch: ClassVar[bool] = False
     threshold: float | None = None
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
@@ -164,6 +165,7 @@ class RelativisticAverage(AdversarialLoss):
     """
 
     needs_real = True
+    whole_batch = True
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         real, fake = real.float(), fake.float()

@@ -95,7 +95,7 @@ class ConditionalGenerator(Generator):
         last_norm: the last batch norm too; with `projection` alone.
 
     Raises:
-        ValueError: `projection` where there is no batch norm to make conditional.
+        ValueError: `projection` where there is no batch norm to make conditional, or `last_norm` without it.
     """
 
     def __init__(
@@ -107,6 +107,8 @@ class ConditionalGenerator(Generator):
         last_norm: bool = True,
     ) -> None:
         super().__init__()
+        if not last_norm and conditioning != "projection":
+            raise ValueError(f"last_norm=false belongs to conditioning=projection, not to {conditioning}: leave it out")
         self.classes, self.conditioning = classes, conditioning
         extra = {"concat": classes, "embedding": EMBEDDED}.get(conditioning, 0)
         self.network = network(noise_dim=noise_dim + extra)
@@ -114,13 +116,15 @@ class ConditionalGenerator(Generator):
             self.embedding = nn.Embedding(classes, EMBEDDED)
         if conditioning == "projection":
             norms = [(n, m) for n, m in self.network.named_modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
-            if not last_norm:
-                norms = norms[:-1]
             if not norms:
                 raise ValueError(
                     "conditioning=projection works on the generator through batch norm, which it has not: set "
                     "model.generator.norm=batch, or model.conditioning=embedding"
                 )
+            if not last_norm:
+                norms = norms[:-1]
+            if not norms:
+                raise ValueError("the generator's only norm would stay plain: set model.last_norm=true")
             for name, norm in norms:
                 self.network.set_submodule(name, ConditionalNorm(norm, classes))
         if conditioning == "every_layer":

@@ -8,11 +8,15 @@ from torch import Tensor, nn
 
 from gantrain.networks.layers import Norm, initialise_dcgan, norm1d, norm2d
 from gantrain.networks.network import Discriminator, Generator, images_only
+from gantrain.ranges import NOT_NEGATIVE, WIDTH, within
 
 
 def _quarter(size: int) -> int:
     if size % 4:
-        raise ValueError(f"networks=infogan halves images twice, got side {size}: set dataset.image_size to fours")
+        raise ValueError(
+            f"networks=infogan halves images twice, but their side is {size}: set networks=mlp, or dataset.image_size "
+            "where the dataset has it"
+        )
     return size // 4
 
 
@@ -33,6 +37,7 @@ class InfoGANGenerator(Generator):
         self, shape: list[int], noise_dim: int, hidden: int = 1024, width: int = 64, norm: Norm = "batch"
     ) -> None:
         super().__init__()
+        within(WIDTH, width=width, hidden=hidden)
         channels, size = images_only(shape, "networks=infogan")
         start, bias = _quarter(size), norm == "none"
         inside = 2 * width * start * start
@@ -67,6 +72,8 @@ class InfoGANDiscriminator(Discriminator):
         self, shape: list[int], hidden: int = 1024, width: int = 64, norm: Norm = "batch", slope: float = 0.01
     ) -> None:
         super().__init__()
+        within(WIDTH, width=width, hidden=hidden)
+        within(NOT_NEGATIVE, slope=slope)
         channels, size = images_only(shape, "networks=infogan")
         end, bias = _quarter(size), norm == "none"
         self.trunk = nn.Sequential(

@@ -60,8 +60,7 @@ class Geometric(Schedule):
     """
 
     def __init__(self, part: float = 0.5, floor: float = 0.01) -> None:
-        if not 0 < part <= 1 or not 0 < floor <= 1:
-            raise ValueError(f"part and floor must lie in (0, 1], got {part} and {floor}")
+        within("(0, 1]", part=part, floor=floor)
         self.part, self.floor = part, floor
 
     def __call__(self, step: int, steps: int) -> float:

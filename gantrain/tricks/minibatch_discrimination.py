@@ -46,7 +46,7 @@ def check_groups(name: str, plan: Plan, group_size: int | None) -> None:
     """
     if group_size is None:
         plan.needs_whole_batch(f"{name} compares the whole batch", f", or tricks.{name}.group_size to a part's size")
-    elif group_size < 2 or plan.judged % group_size:
+    elif plan.judged % group_size:
         raise ValueError(
             f"{name}.group_size={group_size} does not part {plan.judged} samples into whole groups of two or more: "
             "choose a divisor of trainer.batch_size / trainer.accumulate, counted in packs where packing is used"

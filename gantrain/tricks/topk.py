@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gantrain.ranges import COUNT, within
-from gantrain.tricks.base import Seen, Trick, is_generator
+from gantrain.tricks.base import Plan, Seen, Trick, is_generator
 
 if TYPE_CHECKING:
     from gantrain.games.base import Batch
@@ -34,6 +34,9 @@ class TopK(Trick):
         within("(0, 1]", gamma=gamma, floor=floor)
         within(COUNT, every=every)
         self.gamma, self.every, self.floor = gamma, every, floor
+
+    def check(self, plan: Plan) -> None:
+        plan.needs_whole_batch(f"{self.name} takes the best of the whole batch")
 
     def phase(self, player: str, played: int) -> Hashable:
         """The share of the batch that counts."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from gantrain.ranges import POSITIVE, within
-from gantrain.tricks.base import Context, Trick, is_discriminator, is_generator
+from gantrain.tricks.base import Context, Plan, Trick, is_discriminator, is_generator
 
 if TYPE_CHECKING:
     from gantrain.games.base import Game
@@ -32,8 +32,8 @@ class Unrolled(Trick):
         steps: K; with 0 the generator plays against the discriminator as it is.
         lr: η of the unrolled steps.
         optimizer: `sgd` as the paper's equations have it, or `adam` as its authors' code for the ring: with the moments
-            of the gradients of the discriminator's turns so far, so that the steps are those that its own Adam would
-            take at the same rate and betas.
+            of the gradients of the discriminator's turns so far, as tricks named before this one leave them, so that
+            the steps are those that its own Adam would take at the same rate and betas, without weight decay.
         betas: of adam.
 
     Raises:
@@ -52,6 +52,7 @@ class Unrolled(Trick):
         betas: list[float] | None = None,
     ) -> None:
         super().__init__()
+        self.frozen: set[str] = set()
         self.betas = [0.5, 0.999] if betas is None else betas
         within("[0, 10000]", steps=steps)
         within(POSITIVE, lr=lr)
@@ -59,6 +60,12 @@ class Unrolled(Trick):
         if len(self.betas) != 2:
             raise ValueError(f"betas must be two numbers, got {self.betas}")
         self.steps, self.lr, self.optimizer = steps, lr, optimizer
+
+    def setup(self, game: Game) -> None:
+        self.frozen = {name for name, parameter in game.named_parameters() if not parameter.requires_grad}
+
+    def check(self, plan: Plan) -> None:
+        plan.needs_whole_batch(f"{self.name} moves the discriminator on the whole batch")
 
     def terms(self, player: str, context: Context) -> Mapping[str, Tensor]:
         if not is_generator(player):
@@ -68,7 +75,7 @@ class Unrolled(Trick):
         weights = {
             name: weight.detach().clone().requires_grad_(True)
             for name, weight in game.named_parameters()
-            if name.partition(".")[0] in game.discriminators
+            if name.partition(".")[0] in game.discriminators and name not in self.frozen
         }
         penalties = game.loss.penalties
         batch = replace(context.batch, phase={**context.batch.phase, "penalties": tuple(penalties)})
@@ -115,9 +122,9 @@ class Unrolled(Trick):
 
     def _moments(self, game: Game, names: Collection[str]) -> dict[str, Moments]:
         """Those of the discriminators' turns so far, 0 before the first; by the names of weights."""
-        keys = {
-            id(p): f"{player}_{k}" for player in game.discriminators for k, p in enumerate(game.parameters_of(player))
-        }
+        frozen = {id(p) for name, p in game.named_parameters() if name in self.frozen}
+        moving = {name: [p for p in game.parameters_of(name) if id(p) not in frozen] for name in game.discriminators}
+        keys = {id(p): f"{player}_{k}" for player, own in moving.items() for k, p in enumerate(own)}
         held = [(name, p, keys.get(id(p))) for name, p in game.named_parameters() if name in names]
         return {
             name: (getattr(self, f"{key}_1", torch.zeros_like(p)), getattr(self, f"{key}_2", torch.zeros_like(p)))

@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 from torch import nn
 
 from gantrain.commands.assembly import build_game, build_players
+from gantrain.errors import UserError
 from gantrain.games import Game
 
 PAPERS: dict[str, dict[str, Any]] = {
@@ -141,6 +142,11 @@ def test_bigan_has_the_papers_networks() -> None:
     assert shapes(game.get_submodule("generator.decoder")) == [
         ("linear", 1024), ("norm", 1024), ("linear", 1024), ("norm", 1024), ("linear", 784)
     ]  # fmt: skip
+
+
+def test_a_plain_last_norm_belongs_to_conditional_ones() -> None:
+    with pytest.raises(UserError, match="last_norm=false belongs to conditioning=projection, not to concat"):
+        game_of("model=cgan", "model.conditioning=concat", "model.last_norm=false")
 
 
 def test_cgan_leaves_the_last_norm_plain_and_the_logit_without_bias() -> None:

@@ -242,6 +242,10 @@ def test_a_discriminator_with_virtual_batch_norm_has_its_gradient_per_sample() -
         (["dataset=ring8"], "takes the place of batch norm, which generator has not: set model.generator.norm=batch"),
         (["dataset=digits", "model=dcgan", "tricks.virtual_batch_norm.players=[critic]"], "has no player critic"),
         (["dataset=digits", "model=dcgan", "tricks.virtual_batch_norm.size=1"], "size must be 2 or more"),
+        (
+            ["model=cgan", "model.conditioning=every_layer", "tricks.virtual_batch_norm.players=[discriminator]"],
+            "whose layers know the labels of others",
+        ),
     ],
 )
 def test_where_there_is_nothing_to_replace_it_is_refused(words: list[str], sentence: str) -> None:

@@ -55,9 +55,22 @@ def test_feature_matching_is_the_mean_over_discriminators() -> None:
     torch.testing.assert_close(once, twice)
 
 
-def test_feature_matching_of_parts_is_refused() -> None:
-    with pytest.raises(UserError, match=r"means of the whole batch, but trainer\.accumulate=4 plays it in parts"):
-        build_game(config(*RING, "tricks=[feature_matching]", "trainer.accumulate=4"))
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["tricks=[feature_matching]"], "compares means of the whole batch"),
+        (["loss=ragan"], "compares means of the whole batch"),
+        (["tricks=[topk]"], "takes the best of the whole batch"),
+        (["tricks=[unrolled]"], "moves the discriminator on the whole batch"),
+        (["model=gman", "networks@model=mlp"], "weighs losses of the whole batch"),
+        (["model=triplegan", "networks@model=mlp", "model.balance=0.1"], "the mean of the whole batch"),
+    ],
+)
+def test_what_looks_at_the_whole_batch_is_not_played_in_parts(words: list[str], sentence: str) -> None:
+    """Their value over a batch is no mean of their values over its parts, so that the gradient would be another."""
+    build_game(config(*RING, *words))
+    with pytest.raises(UserError, match=sentence + r".*, but trainer\.accumulate=4 plays it in parts"):
+        build_game(config(*RING, *words, "trainer.accumulate=4"))
 
 
 @pytest.mark.parametrize("kept", [False, True])

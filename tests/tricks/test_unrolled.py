@@ -230,6 +230,34 @@ def test_adam_inside_goes_where_the_discriminators_own_would_go(turns: int) -> N
     assert found == pytest.approx(-game.contest("discriminator", made, batch).terms["adversarial"].item(), rel=1e-4)
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_layers_that_are_frozen_stay_so_in_the_steps(optimizer: str) -> None:
+    """With all but the last layer frozen, the value after K steps is that of a D whose last layer alone moves."""
+    words = ["dataset=ring8", "loss=minimax", "trainer.batch_size=16", "model.discriminator.hidden=[4]"]
+    game = build_game(config(*words, *unrolled(3, 0.1), f"tricks.unrolled.optimizer={optimizer}"))
+    trunk, head = game.get_submodule("discriminator.trunk"), game.get_submodule("discriminator.head")
+    trunk.requires_grad_(False)
+    trick = game.tricks["unrolled"]
+    assert isinstance(trick, Unrolled)
+    trick.setup(game)
+    for parameter in head.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    trick.before_update("discriminator", list(head.parameters()))  # a turn in which nothing pulled
+    batch = batch_for(game, torch.randn(16, 2))
+    found = game.terms("generator", batch)["adversarial"].item()
+
+    made = Shown(game.generate(batch.latent).samples.detach())
+    moves = {"sgd": torch.optim.SGD(head.parameters(), lr=0.1)}
+    moves["adam"] = torch.optim.Adam(head.parameters(), lr=0.1, betas=(0.5, 0.999))
+    if optimizer == "adam":
+        moves["adam"].step()
+    for _ in range(3):
+        moves[optimizer].zero_grad()
+        game.contest("discriminator", made, batch).terms["adversarial"].backward()
+        moves[optimizer].step()
+    assert found == pytest.approx(-game.contest("discriminator", made, batch).terms["adversarial"].item(), rel=1e-4)
+
+
 @pytest.mark.parametrize("betas", [[0.5], [0.5, 1.0], [-0.1, 0.9]])
 def test_betas_are_checked(betas: list[float]) -> None:
     with pytest.raises(ValueError, match="betas"):
