@@ -52,8 +52,8 @@ class Trainer:
     """Bytes of data that may lie on the device; null for half of its free memory. Larger sets are read ahead."""
     on_nonfinite: OnNonfinite = OnNonfinite.stop
     """Where losses, gradients or weights are no numbers. stop: the run ends, and its last checkpoint is good.
-    skip: a turn whose gradients are not finite is not made, 19 in a row at most. rollback: back to the last good
-    checkpoint, five times at most, from where other samples and numbers are drawn."""
+    skip: a turn whose gradients are not finite is not made, 19 in a row at most; losses logged over one are null.
+    rollback: back to the last good checkpoint, five times at most, from where other samples and numbers are drawn."""
     threads: int | None = None
     """Threads of the CPU; null is one without convolutions, else PyTorch's choice."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import torch
@@ -21,8 +22,8 @@ def cure(run: Run, cfg: DictConfig, folder: Path) -> str:
         rates = {f"optimizer.{name}.lr": entry.lr for name, entry in entries.items()}
     for trick in run.round.game.each_trick():
         rates |= {f"tricks.{trick.name}.{name}": getattr(trick, name) for name in trick.rates}
-    lower = " ".join(f"{key}={value / 3:.2g}" for key, value in rates.items())
+    lower = ", such as " * bool(rates) + " ".join(f"{key}={value / 3:.2g}" for key, value in rates.items())
     exact = "" if run.round.machine.dtype == torch.float32 else ", perhaps with trainer.precision=fp32"
     saved = steps_in(folder / FOLDER)
-    good = f" from the last good checkpoint with init_from={saved[-1]} and" if saved else " with"
-    return f"start anew{good} lower rates, such as {lower}{exact}"
+    good = f" from the last good checkpoint with {shlex.quote(f'init_from={saved[-1]}')} and" if saved else " with"
+    return f"start anew{good} lower rates{lower}{exact}"

@@ -36,8 +36,10 @@ def refuse_if_running(home: Path) -> None:
         return
     try:
         os.kill(status["pid"], 0)
-    except OSError:
+    except ProcessLookupError:
         return
+    except PermissionError:  # it lives, and is another user's
+        pass
     raise UserError(
         f"{home} is being trained by process {status['pid']}: stop it first, or remove {home / STATUS} if it is not"
     )

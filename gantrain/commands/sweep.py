@@ -171,7 +171,7 @@ def _job(cfg: DictConfig) -> float:
     write_text(folder / JOB, json.dumps(words))
     status = _read(folder / STATUS).get("status")
     if status == "finished":
-        return _objective(folder)
+        return _objective(folder, cfg.metrics.best)
     console.say(f"\njob {folder.name}: {' '.join(words)}")
     try:
         if steps_in(folder / FOLDER):
@@ -185,16 +185,17 @@ def _job(cfg: DictConfig) -> float:
         return math.nan
     finally:
         console.close()
-    return _objective(folder)
+    return _objective(folder, cfg.metrics.best)
 
 
-def _objective(folder: Path) -> float:
+def _objective(folder: Path, best: str | None) -> float:
     """What a sweeper compares jobs by: the best value of `metrics.best`, else the first figure of the last evaluation.
 
-    NaN where a job has neither.
+    NaN where there is none.
     """
-    if (folder / FOLDER / "best.pt").is_file():
-        return load(find(folder, "best"))["progress"]["best"]
+    if best is not None:
+        there = (folder / FOLDER / "best.pt").is_file()
+        return load(find(folder, "best"))["progress"]["figures"][best] if there else math.nan
     lines = [line for line in read_lines(folder / JSONL) if any(key.startswith("metrics/") for key in line)]
     figures = [value for key, value in lines[-1].items() if key.startswith("metrics/")] if lines else []
     return math.nan if not figures or figures[0] is None else figures[0]

@@ -21,7 +21,7 @@ EMBEDDED = 32
 """Numbers in a generator's label embedding."""
 
 
-class Told(nn.Module):
+class LabelConditioned(nn.Module):
     """A layer that depends on labels (N,); `label` is set by the network around it before every pass."""
 
     label: Tensor | None = None
@@ -32,14 +32,14 @@ class Told(nn.Module):
         return table(self.label).view(len(x), -1, *[1] * (x.dim() - 2))
 
 
-def tell(network: nn.Module, label: Tensor) -> None:
+def set_labels(network: nn.Module, label: Tensor) -> None:
     """Sets the labels of the pass that comes next."""
     for module in network.modules():
-        if isinstance(module, Told):
+        if isinstance(module, LabelConditioned):
             module.label = label
 
 
-class ConditionalLayer(Told):
+class ConditionalLayer(LabelConditioned):
     """A linear layer or convolution with the one-hot label beside its input; its weights are a bias for each label."""
 
     def __init__(self, layer: nn.Module, classes: int) -> None:
@@ -61,14 +61,14 @@ def weights_of_label(layer: nn.Module, classes: int) -> nn.Embedding:
     return table
 
 
-def tell_every_layer(network: nn.Module, classes: int) -> None:
+def condition_every_layer(network: nn.Module, classes: int) -> None:
     """Puts the label beside the input of every layer with weights inside the network (Li et al. 2017)."""
     kinds = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
     for name, layer in [(name, m) for name, m in network.named_modules() if isinstance(m, kinds)]:
         network.set_submodule(name, ConditionalLayer(layer, classes))
 
 
-class ConditionalNorm(Told):
+class ConditionalNorm(LabelConditioned):
     """Batch norm whose gain and bias belong to the label (Dumoulin et al. 2017; Miyato & Koyama 2018)."""
 
     def __init__(self, norm: nn.modules.batchnorm._BatchNorm, classes: int) -> None:
@@ -128,14 +128,14 @@ class ConditionalGenerator(Generator):
             for name, norm in norms:
                 self.network.set_submodule(name, ConditionalNorm(norm, classes))
         if conditioning == "every_layer":
-            tell_every_layer(self.network, classes)
+            condition_every_layer(self.network, classes)
 
     def forward(self, noise: Tensor, label: Tensor) -> Tensor:
         if self.conditioning == "concat":
             noise = torch.cat([noise, F.one_hot(label, self.classes).to(noise.dtype)], 1)
         elif self.conditioning == "embedding":
             noise = torch.cat([noise, self.embedding(label)], 1)
-        tell(self.network, label)
+        set_labels(self.network, label)
         return self.network(noise)
 
 
@@ -178,7 +178,7 @@ class ConditionalDiscriminator(Discriminator):
             self.embedding = nn.Embedding(classes, self.feature_count)
             nn.init.normal_(self.embedding.weight, std=self.feature_count**-0.5)
         if conditioning == "every_layer":
-            tell_every_layer(self.trunk, classes)
+            condition_every_layer(self.trunk, classes)
             self.of_label = weights_of_label(self.head, classes)
         if normalised:
             spectrally_normalise(self)
@@ -191,7 +191,7 @@ class ConditionalDiscriminator(Discriminator):
             x = torch.cat([x, one_hot.view(*one_hot.shape, *[1] * (x.dim() - 2)).expand(-1, -1, *x.shape[2:])], 1)
         elif self.conditioning == "embedding":
             x = torch.cat([x, self.embedding(label).to(x.dtype).view(len(x), -1, *x.shape[2:])], 1)
-        tell(self.trunk, label)
+        set_labels(self.trunk, label)
         logits, features = super().judge(x)
         if self.conditioning == "projection":
             logits = logits + (self.embedding(label) * features).sum(1)

@@ -14,8 +14,8 @@ from gantrain.ranges import NOT_NEGATIVE, WIDTH, within
 def _quarter(size: int) -> int:
     if size % 4:
         raise ValueError(
-            f"networks=infogan halves images twice, but their side is {size}: set networks=mlp, or dataset.image_size "
-            "where the dataset has it"
+            f"networks=infogan needs images whose side goes in fours, got {size}: set networks=mlp, or "
+            "dataset.image_size where the dataset has it"
         )
     return size // 4
 

@@ -15,7 +15,7 @@ from gantrain.training.state import Player
 LARGEST = 2.0**24
 """Of a good weight: beyond it float32 no longer holds every whole number, and no update of a sensible size moves it."""
 MOST_SKIPPED = 20
-"""How many turns of a player in a row may be skipped."""
+"""So many turns of a player in a row end the run, though turns may be skipped."""
 
 
 class NotFinite(RuntimeError):

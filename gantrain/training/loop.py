@@ -97,9 +97,9 @@ def train(run: Run) -> dict[str, float]:
     with noted_signals() as caught:
         if progress.step == 0:
             recorder.picture(run.look("step 0"), 0)
-            if limits.rollbacks:  # it may go back as far as here
-                _check(run, {}, state=True)
-                run.checkpoints.save(game, players, progress)
+        if limits.rollbacks and not steps_in(run.checkpoints.folder):  # it may go back as far as here
+            _check(run, {}, state=True)
+            run.checkpoints.save(game, players, progress)
         owing = progress.step > 0
         while ended is None:
             # play each player's turns; a run that goes on first does what its last step still owes

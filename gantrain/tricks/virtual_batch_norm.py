@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from gantrain.networks.conditional import Told
+from gantrain.networks.conditional import LabelConditioned
 from gantrain.ranges import within
 from gantrain.tricks.base import Plan, Trick, is_discriminator
 
@@ -90,7 +90,9 @@ class VirtualBatchNorm(Trick):
                     f"{self.name} takes the place of batch norm, which {player} has not: set "
                     f"model.{player.partition('_')[0]}.norm=batch, or leave {player} out of tricks.{self.name}.players"
                 )
-            if player in game.discriminators and any(isinstance(m, Told) for m in entrance(network).modules()):
+            if player in game.discriminators and any(
+                isinstance(m, LabelConditioned) for m in entrance(network).modules()
+            ):
                 raise ValueError(
                     f"{self.name} passes its own samples through the discriminator, whose layers know the labels of "
                     f"others: set another model.conditioning, or leave {player} out of tricks.{self.name}.players"

@@ -232,14 +232,3 @@ def test_cifar10(tmp_path: Path, real_data: Path) -> None:
 
 def test_celeba_faces(tmp_path: Path, real_data: Path) -> None:
     assert CelebA(image_size=16).open(place(tmp_path, data=real_data)).draw(0, 4)["real"].shape == (4, 3, 16, 16)
-
-
-def test_damaged_mnist_is_refused(tmp_path: Path, real_data: Path) -> None:
-    raw = tmp_path / "MNIST" / "raw"
-    raw.mkdir(parents=True)
-    for file in (real_data / "MNIST" / "raw").iterdir():
-        (raw / file.name).write_bytes(file.read_bytes())
-    assert Mnist().open(place(tmp_path)).size == 60_000
-    (raw / "train-labels-idx1-ubyte.gz").write_bytes(b"damaged")
-    with pytest.raises(UserError, match="damaged"):
-        Mnist().open(place(tmp_path))

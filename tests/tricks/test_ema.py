@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import math
 
 import pytest
 import torch
+from bare import Bare
 from conftest import round_of
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
@@ -37,15 +39,29 @@ class Averaged(nn.Module):
         self.averages = nn.ModuleDict({"generator": copy.deepcopy(self.generator)})
 
 
-def test_early_on_the_half_life_is_a_share_of_the_images_seen() -> None:
-    """With a ramp-up of ½: after 8 images a half-life of 4, after 16 one of 8, and from 40 on the 20 asked for."""
-    game, ema = Averaged(), EMA(half_life=20, ramp_up=0.5)
-    nn.init.ones_(game.generator.number)
-    left = 1.0
-    for images in range(8, 88, 8):
-        ema.after_update("generator", game, samples=8)  # type: ignore[arg-type]
-        left *= 0.5 ** (8 / min(20, images / 2))
-        assert game.averages["generator"].number.item() == pytest.approx(1 - left, rel=1e-5)
+def averaged(trick: EMA, images: int, samples: int) -> float:
+    """What an average of 0 becomes when the weight is 1 and so many images were seen before."""
+    network = nn.Linear(1, 1, bias=False)
+    game = Bare(trick, generator=network)
+    (average,) = game.averages["generator"].parameters()
+    nn.init.zeros_(average)
+    nn.init.ones_(network.weight)
+    trick.images.fill_(images)
+    trick.after_update("generator", game, samples)
+    assert trick.images.item() == images + samples
+    return average.item()
+
+
+@pytest.mark.parametrize(
+    ("ramp_up", "images", "half_life"),
+    [(0.5, 0, 4.0), (0.5, 24, 16.0), (0.5, 4000, 100.0), (None, 0, 100.0), (None, 4000, 100.0)],
+)
+def test_the_half_life_grows_with_the_images_seen_until_it_is_whole(
+    ramp_up: float | None, images: int, half_life: float
+) -> None:
+    """After n images a share 2^(-n / half-life) of the old average is left."""
+    kept = 1 - averaged(EMA(half_life=100, ramp_up=ramp_up), images, samples=8)
+    assert kept == pytest.approx(math.exp2(-8 / half_life), rel=1e-5)
 
 
 def test_running_statistics_are_averaged_and_other_buffers_copied() -> None:
