@@ -13,7 +13,7 @@ from types import NoneType
 from typing import Any, get_origin
 
 from gantrain.checking import alternatives, check_role, hints_of, in_words, misfit, parts_of, scalar
-from gantrain.errors import UserError
+from gantrain.errors import Mistyped, UserError
 from gantrain.overrides import nearest
 from gantrain.ranges import NOT_NEGATIVE, SHARE, within
 
@@ -103,7 +103,7 @@ def kind_of(node: Any, path: str, hint: Any) -> Any:
         UserError: it names none, or one of another kind.
     """
     if not isinstance(node, Mapping) or "_target_" not in node:
-        raise UserError(misfit(node, hint, path))
+        raise Mistyped(misfit(node, hint, path))
     target = locate(node["_target_"], path)
     if not isinstance(node.get("_partial_", False), bool):
         raise UserError(f"{path}._partial_ should be true or false, got {node['_partial_']!r}")
@@ -114,7 +114,7 @@ def kind_of(node: Any, path: str, hint: Any) -> Any:
 def _there(value: Any, hint: Any, path: str) -> Any:
     """An entry of a mapping, which is not taken away by `null`."""
     if value is None and not {Any, NoneType} & {*alternatives(hint)}:
-        raise UserError(f"{path}=null should be {in_words(hint)}: to take it away, write ~{path}")
+        raise Mistyped(f"{path}=null should be {in_words(hint)}: to take it away, write ~{path}")
     return value
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from typeguard import TypeCheckError, check_type
 
-from gantrain.errors import UserError
+from gantrain.errors import Mistyped, UserError
 from gantrain.overrides import nearest
 
 PLAIN = (int, float, str, NoneType, collections.abc.Mapping, collections.abc.Sequence, collections.abc.Set)
@@ -129,7 +129,7 @@ def parts_of(value: Any, hint: Any, path: str) -> Iterator[tuple[Any, Any, str]]
         if inner is not None:
             break
     if inner is None:
-        raise UserError(misfit(value, hint, path))
+        raise Mistyped(misfit(value, hint, path))
     keys = value if isinstance(value, Mapping) else range(len(value))
     for key, item in zip(keys, inner, strict=True):
         yield key, item, f"{path}.{key}" if isinstance(value, Mapping) else f"{path}[{key}]"
@@ -160,7 +160,7 @@ def scalar(value: Any, hint: Any, path: str) -> Any:
         return value
     if int in members and isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return int(value)
-    raise UserError(misfit(value, hint, path))
+    raise Mistyped(misfit(value, hint, path))
 
 
 def _fits(value: Any, hint: Any) -> bool:

@@ -146,6 +146,8 @@ def _show(flags: argparse.Namespace, command: str, overrides: list[str]) -> int:
     from gantrain.config import complete, compose, hydra_at, validate
     from gantrain.overrides import explained
 
+    if flags.multirun:
+        raise UserError("--cfg, --info and the like show one run: leave out --multirun")
     name = flags.config_name or command
     with hydra_at(flags.config_dir), explained(overrides, name):
         hydra = GlobalHydra.instance().hydra
@@ -185,7 +187,7 @@ def _train(flags: argparse.Namespace, overrides: list[str]) -> int:
     folder = Path(run).expanduser() if run else None
     if folder is not None and not folder.exists():
         raise UserError(f"run={run}: there is no such folder or checkpoint file")
-    from gantrain.config import complete, compose, hydra_at
+    from gantrain.config import check_place, complete, compose, hydra_at
 
     name = flags.config_name or "train"
     if flags.multirun and run:
@@ -209,6 +211,10 @@ def _train(flags: argparse.Namespace, overrides: list[str]) -> int:
             return 0
         with hydra_at(flags.config_dir):
             cfg = compose(overrides, name)
+            if cfg.get("run") is not None:
+                raise UserError(f"run={cfg.run} goes on with a run only as it is, on the command line: leave out the +")
+            if not cfg.debug.dry:
+                check_place(cfg)
             console.say(f"gantrain: {cfg.name}")  # at once: what follows waits for torch to load
             cfg = complete(cfg)
         from gantrain.commands.train import train

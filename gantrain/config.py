@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from gantrain.errors import UserError
 from gantrain.help import CONFIGS
 from gantrain.overrides import explain, explained
+from gantrain.ranges import NOT_NEGATIVE, POSITIVE, within
 from gantrain.schema import Config, fit
 from gantrain.trust import Loader
 
@@ -57,14 +58,17 @@ def compose(overrides: Sequence[str], config_name: str = "train") -> DictConfig:
         }
         with open_dict(cfg):
             del cfg["hydra"]
-        cfg = named(cfg, choices)
-    if "outputs_dir" in cfg:
-        _check_place(Path(str(cfg.outputs_dir)).expanduser() / str(cfg.name))
-    return cfg
+        return named(cfg, choices)
 
 
-def _check_place(folder: Path) -> None:
-    there = next(place for place in (folder, *folder.parents) if place.exists())
+def check_place(cfg: DictConfig) -> None:
+    """Whether the run can be written where it belongs.
+
+    Raises:
+        UserError: it cannot.
+    """
+    folder = Path(str(cfg.outputs_dir)).expanduser() / str(cfg.name)
+    there = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
     if not there.is_dir() or not os.access(there, os.W_OK):
         raise UserError(f"runs cannot go to {folder}: {there} is no folder that can be written to, set outputs_dir=…")
 
@@ -94,13 +98,15 @@ def validate(cfg: DictConfig, schema: type = Config) -> DictConfig:
 
 
 def _check_numbers(typed: DictConfig) -> None:
-    positive = ["trainer.steps", "trainer.minutes", "trainer.batch_size", "trainer.accumulate", "trainer.threads"]
-    positive += ["log.every", "log.samples_every", "log.histograms_every", "checkpoint.every", "checkpoint.keep"]
-    positive += ["metrics.every", "debug.overfit"]
-    for key in positive:
-        value = OmegaConf.select(typed, key)
-        if value is not None and not value > 0:
-            raise UserError(f"{key} must be positive, got {value}")
+    ranges = dict.fromkeys(("trainer.steps", "trainer.minutes", "trainer.accumulate", "checkpoint.keep"), POSITIVE)
+    ranges |= dict.fromkeys(("log.every", "log.samples_every", "log.histograms_every", "checkpoint.every"), POSITIVE)
+    ranges |= {"metrics.every": POSITIVE, "debug.overfit": POSITIVE, "trainer.data_budget": NOT_NEGATIVE}
+    ranges |= {"trainer.batch_size": "(0, 10000000]", "trainer.threads": "(0, 1024]"}
+    try:
+        for key, interval in ranges.items():
+            within(interval, **{key: OmegaConf.select(typed, key)})
+    except ValueError as error:
+        raise UserError(str(error)) from error
     if typed.trainer.batch_size % typed.trainer.accumulate:
         raise UserError(
             f"trainer.batch_size={typed.trainer.batch_size} cannot be played in trainer.accumulate="

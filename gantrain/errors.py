@@ -1,8 +1,12 @@
-"""The two ways a command ends early."""
+"""The ways a command ends early."""
 
 
 class UserError(ValueError):
     """The user's mistake: one sentence that says what to change. Exit code 2."""
+
+
+class Mistyped(UserError):
+    """A value of the wrong type, which no other choice makes right."""
 
 
 class Stopped(BaseException):

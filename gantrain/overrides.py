@@ -64,7 +64,7 @@ def parse(words: Sequence[str], config_name: str = "train") -> list[Override]:
 
 
 def nearest(word: str, known: Sequence[str]) -> str:
-    """' (did you mean …?)' for the nearest known word, or nothing."""
+    """', did you mean …?' for the nearest known word, or nothing."""
     close = difflib.get_close_matches(word, known, 1, 0.6)
     return f", did you mean {close[0]}?" if close else ""
 
@@ -77,8 +77,8 @@ def explain(error: Exception, words: Sequence[str], config_name: str = "train") 
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, option = str(error.missing_cfg_file).rpartition("/")
         options = sorted({*(error.options or []), *(file.stem for file in (CONFIGS / group).glob("*.yaml"))})
-        if not group:
-            return f"there is no config {option}.yaml"
+        if not group or not options:
+            return f"there is no config {error.missing_cfg_file}.yaml"
         return f"{group}={option} does not exist{nearest(option, options)} (one of: {', '.join(options)})"
     if several := re.search(r"(?:Ambiguous value for argument|Sweep parameters) '([^']+)'", text):
         return (

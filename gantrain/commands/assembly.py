@@ -46,7 +46,11 @@ def config_of(state: Mapping[str, Any], what: str) -> DictConfig:
     Raises:
         UserError: it is no plain text, holds interpolations, or is no config.
     """
-    return validate(plain_config(state["config"], what))
+    cfg = validate(plain_config(state["config"], what))
+    whole = all(isinstance(cfg[group], DictConfig) for group in ("dataset", "model", "loss", "optimizer"))
+    if not whole or cfg.data.shape is None:
+        raise UserError(f"the config in {what} is not whole: choose another checkpoint")
+    return cfg
 
 
 def build_game(cfg: DictConfig, to_train: bool = True) -> Game:

@@ -32,25 +32,25 @@ def refuse_if_running(home: Path) -> None:
     UserError: another process trains in this folder.
     """
     status = status_of(home)
-    if status.get("status") != "running" or status.get("pid") in (None, os.getpid()):
+    pid = status.get("pid")
+    if status.get("status") != "running" or pid == os.getpid() or not isinstance(pid, int) or not 0 < pid < 2**31:
         return
     try:
-        os.kill(status["pid"], 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
         return
     except PermissionError:  # it lives, and is another user's
         pass
-    raise UserError(
-        f"{home} is being trained by process {status['pid']}: stop it first, or remove {home / STATUS} if it is not"
-    )
+    raise UserError(f"{home} is being trained by process {pid}: stop it first, or remove {home / STATUS} if it is not")
 
 
 def status_of(folder: Path) -> dict[str, Any]:
-    """What status.json says; nothing where there is none."""
+    """What status.json says; nothing where there is none, or a damaged one."""
     try:
-        return json.loads(read_text(folder / STATUS))
-    except FileNotFoundError:
+        status = json.loads(read_text(folder / STATUS))
+    except (FileNotFoundError, ValueError):
         return {}
+    return status if isinstance(status, dict) else {}
 
 
 def write_status(folder: Path, status: str, reason: str | None = None) -> None:

@@ -19,10 +19,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from gantrain.building import build
 from gantrain.commands.assembly import build_game, build_metrics, plain
-from gantrain.commands.folders import JSONL, STATUS, fresh_folder
+from gantrain.commands.folders import JSONL, STATUS, fresh_folder, status_of
 from gantrain.commands.train import resume, train
-from gantrain.config import complete, compose, hydra_at, named, validate
-from gantrain.errors import Stopped, UserError
+from gantrain.config import check_place, complete, compose, hydra_at, named, validate
+from gantrain.errors import Mistyped, Stopped, UserError
 from gantrain.files import read_text, refuse_link, write_text
 from gantrain.overrides import explained, parse, quoted
 from gantrain.report.console import Console
@@ -136,7 +136,8 @@ def _new_folder(parsed: Sequence[Override], cfg: DictConfig) -> Path:
 def _check(parsed: Sequence[Override], config_name: str) -> DictConfig:
     """The first job's config, once every value of what is swept makes one.
 
-    What does not fit together may be one of many combinations, and is that job's failure; not where nothing fits.
+    What does not fit together may be one of many combinations, and is that job's failure; not where nothing fits, nor
+    where a value is of the wrong type.
 
     Raises:
         UserError: a value makes no config, or none of them a run.
@@ -149,6 +150,7 @@ def _check(parsed: Sequence[Override], config_name: str) -> DictConfig:
     configs = [compose([*fixed, *words], config_name) for words in jobs]
     for cfg in configs:
         validate(cfg)
+        check_place(cfg)
     refusals = []
     for cfg in configs:
         try:
@@ -156,10 +158,13 @@ def _check(parsed: Sequence[Override], config_name: str) -> DictConfig:
             game = build_game(cfg)
             build_metrics(cfg, build(plain(cfg.dataset), "dataset"), game)
             choose_machine(cfg.trainer.device, cfg.trainer.precision.value, game)
-            return configs[0]
+        except Mistyped:
+            raise
         except UserError as error:
             refusals.append(error)
-    raise refusals[0]
+    if len(refusals) == len(configs):
+        raise refusals[0]
+    return configs[0]
 
 
 def _job(cfg: DictConfig) -> float:
@@ -169,15 +174,15 @@ def _job(cfg: DictConfig) -> float:
     words = [word for word in hydra.overrides.task if not word.startswith("hydra.")]
     console = Console()
     write_text(folder / JOB, json.dumps(words))
-    status = _read(folder / STATUS).get("status")
-    if status == "finished":
-        return _objective(folder, cfg.metrics.best)
-    console.say(f"\njob {folder.name}: {' '.join(words)}")
     try:
+        if status_of(folder).get("status") == "finished":
+            return _objective(folder, cfg.metrics.best)
+        console.say(f"\njob {folder.name}: {' '.join(words)}")
         if steps_in(folder / FOLDER):
             resume(str(folder), [], console, quiet=True)
         else:
             train(complete(named(cfg, dict(hydra.runtime.choices))), console, folder, quiet=True)
+        return _objective(folder, cfg.metrics.best)
     except Exception as error:  # a failing job must not end the others
         reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
         write_text(folder / STATUS, json.dumps({"status": "failed", "reason": reason}))
@@ -185,7 +190,6 @@ def _job(cfg: DictConfig) -> float:
         return math.nan
     finally:
         console.close()
-    return _objective(folder, cfg.metrics.best)
 
 
 def _objective(folder: Path, best: str | None) -> float:
@@ -194,22 +198,19 @@ def _objective(folder: Path, best: str | None) -> float:
     NaN where there is none.
     """
     if best is not None:
-        there = (folder / FOLDER / "best.pt").is_file()
-        return load(find(folder, "best"))["progress"]["figures"][best] if there else math.nan
+        with suppress(UserError, KeyError, TypeError):  # there is none, or a damaged one
+            return load(find(folder, "best"))["progress"]["figures"][best]
+        return math.nan
     lines = [line for line in read_lines(folder / JSONL) if any(key.startswith("metrics/") for key in line)]
     figures = [value for key, value in lines[-1].items() if key.startswith("metrics/")] if lines else []
     return math.nan if not figures or figures[0] is None else figures[0]
-
-
-def _read(file: Path) -> dict[str, Any]:
-    return json.loads(read_text(file)) if file.is_file() else {}
 
 
 def _table(folder: Path) -> list[str]:
     """Prints and writes what became of each job, and returns the names of those that failed."""
     rows, chosen = [], []
     for job in sorted(f for f in folder.iterdir() if (f / JOB).is_file()):
-        status = _read(job / STATUS)
+        status = status_of(job)
         final: dict[str, Any] = {}
         for line in read_lines(job / JSONL):
             final |= line

@@ -189,7 +189,9 @@ def resume(words: str, overrides: Sequence[str], console: Console, quiet: bool =
     if not same:
         past = read_text(home / JSONL) if (home / JSONL).is_file() else ""
         lone = not (home / CONFIG).is_file()  # a stranger's file has no say in where things are written
-        fork = fresh_folder((Path("outputs") if lone else home.parent.parent) / Path(cfg.name).name)
+        fork = fresh_folder(
+            (Path("outputs") if lone else home.parent.parent) / (Path(cfg.name).name.strip(".") or "run")
+        )
         write_text(fork / JSONL, past)
         console.say(f"going on from {file} in a new folder")
         home = fork
@@ -198,7 +200,7 @@ def resume(words: str, overrides: Sequence[str], console: Console, quiet: bool =
         console.say(f"the learning-rate schedule now spans {cfg.trainer.steps:,} steps instead of {steps:,}")
     try:
         return train(cfg, console, home, {**state, "progress": asdict(progress)}, quiet)
-    except UserError:
+    except Exception:
         if not (home / CONFIG).exists():
             shutil.rmtree(home)
         raise

@@ -28,13 +28,15 @@ def read_lines(file: Path) -> list[dict[str, Any]]:
     lines: list[dict[str, Any]] = []
     try:
         text = read_text(file)
-    except FileNotFoundError:
+    except (FileNotFoundError, UnicodeDecodeError):
         return lines
     for line in text.splitlines():
         try:
-            lines.append(json.loads(line))
-        except json.JSONDecodeError:
+            held = json.loads(line)
+        except ValueError:
             break
+        if isinstance(held, dict) and isinstance(held.get("step"), int):
+            lines.append(held)
     return lines
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import re
 import shutil
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ from gantrain.training.finite import forget_buffer
 from gantrain.training.state import Player, Progress
 
 FORMAT = 2
+PARTS = {"config", "data", "progress", "game", "optimizers"}
 FOLDER, BEST = "checkpoints", "best.pt"
 
 
@@ -106,10 +106,13 @@ def load(file: Path) -> dict[str, Any]:
         UserError: the file is no checkpoint of gantrain.
     """
     try:
-        state = torch.load(file, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        with read(file) as stream:
+            state = torch.load(stream, map_location="cpu", weights_only=True)
+    except UserError:
+        raise
+    except Exception as error:  # whatever an unpickler makes of a stranger's bytes
         raise UserError(f"{file} is damaged or no checkpoint of gantrain: choose another with run=…") from error
-    if not isinstance(state, dict) or state.get("format") != FORMAT:
+    if not isinstance(state, dict) or state.get("format") != FORMAT or not state.keys() >= PARTS:
         raise UserError(f"{file} is no checkpoint of this version of gantrain")
     return state
 
