@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from omegaconf import DictConfig
@@ -24,7 +25,7 @@ from gantrain.training.machine import Machine
 from gantrain.training.round import Round
 
 CPU = torch.device("cpu")
-pytest.register_assert_rewrite("effects", "playing", "traces")
+pytest.register_assert_rewrite("effects", "playing", "small", "traces")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -74,6 +75,27 @@ def round_from(cfg: DictConfig) -> Round:
 def lines_of(file: Path) -> list[dict[str, float]]:
     """The lines of a metrics.jsonl."""
     return [json.loads(line) for line in file.read_text().splitlines()]
+
+
+def only_run(folder: Path) -> Path:
+    """The folder of the only run below."""
+    (run,) = [file.parent for file in folder.rglob("config.yaml")]
+    return run
+
+
+def same(a: object, b: object) -> bool:
+    """Whether two trees of tensors and plain values are equal, bit for bit."""
+    if isinstance(a, torch.Tensor):
+        return isinstance(b, torch.Tensor) and torch.equal(a, b)
+    if isinstance(a, dict):
+        return isinstance(b, dict) and a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
+    return a == b
+
+
+@pytest.fixture
+def plain_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Black ones: figures take most of the time of a short run."""
+    monkeypatch.setattr("gantrain.commands.assembly.picture", lambda *_: np.zeros((8, 8, 3), np.uint8))
 
 
 Command = Callable[..., subprocess.CompletedProcess[str]]

@@ -14,18 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import Command, lines_of
+from conftest import Command, lines_of, only_run
 from omegaconf import OmegaConf
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 SHORT = ["trainer.steps=6", "trainer.batch_size=8", "log.every=2", "log.samples_every=3"]
 DCGAN = ["model=dcgan", "model.generator.width=8", "model.discriminator.width=8"]
-
-
-def only_run(folder: Path) -> Path:
-    (run,) = [file.parent for file in folder.glob("outputs/*/*/config.yaml")]
-    return run
 
 
 def lines(run: Path) -> list[dict[str, float]]:

@@ -7,13 +7,14 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 from conftest import Command
 
 from gantrain import files
 from gantrain.cli import main
 from gantrain.errors import UserError
+
+pytestmark = pytest.mark.usefixtures("plain_pictures")
 
 WORDS = ["dataset=ring8", "trainer.steps=2", "trainer.batch_size=8", "log.every=1", "metrics.use=[]"]
 WORDS += ["model.generator.hidden=[4]", "model.discriminator.hidden=[4]", "log.samples_every=1"]
@@ -22,12 +23,6 @@ FILES += ["checkpoints/step_00000002.pt", "checkpoints/step_00000004.part", "che
 FILES += ["samples/00000004.png", "samples/00000009.png", "samples/final.png", "samples/real.png"]
 FILES += ["samples/training.gif", "samples/step2_n4_seed0.png"]
 TOP = ["sweep.json", "multirun.yaml", "summary.csv"]
-
-
-@pytest.fixture(autouse=True)
-def _plain_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Figures take most of the time of so short a run."""
-    monkeypatch.setattr("gantrain.commands.assembly.picture", lambda *_: np.zeros((8, 8, 3), np.uint8))
 
 
 @pytest.fixture(scope="module")

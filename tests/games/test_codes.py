@@ -8,35 +8,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 from conftest import config, round_of
+from small import PICTURES, POINTS, game_of, ring
 from torch import Tensor, nn
 
 from gantrain.commands.assembly import build_game
 from gantrain.errors import UserError
-from gantrain.games import Batch, Game, Request
+from gantrain.games import Batch, Request
 from gantrain.training.round import Progress
-
-POINTS = [
-    "dataset=ring8",
-    "networks@model=mlp",
-    "loss=nonsaturating",
-    "optimizer=adam",
-    "tricks=[]",
-    "trainer.batch_size=16",
-]
-
-DIGITS = ["dataset=digits", "loss=nonsaturating", "optimizer=adam", "tricks=[]", "trainer.batch_size=16"]
-
-
-def game_of(*words: str) -> Game:
-    torch.manual_seed(0)
-    return build_game(config(*words))
-
-
-def ring(game: Game, n: int = 16) -> Batch:
-    torch.manual_seed(1)
-    data = {"real": torch.randn(n, 2), "label": torch.randint(8, (n,))}
-    return Batch(data, game.latents(n), torch.zeros(()), phase={"penalties": ()})
-
 
 # --- infogan --------------------------------------------------------------------------------------------------------
 
@@ -116,7 +94,7 @@ def test_infogan_pays_for_codes_that_cannot_be_read_back() -> None:
 
 
 def test_infogan_sweeps_one_code_along_each_row() -> None:
-    game = game_of(*DIGITS, "model=infogan")
+    game = game_of(*PICTURES, "model=infogan")
     request = game.request(60, {"code": "1"})
     assert (request.columns, request.n % 10) == (10, 0)
     row = {name: values[:10] for name, values in request.latent.items()}

@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from conftest import config, round_of
+from small import PICTURES, POINTS, game_of, ring
 from torch import Tensor
 
 from gantrain.commands.assembly import build_game
@@ -14,27 +15,6 @@ from gantrain.games import Batch, Conditional, Game, Request, SemiSupervised, Tr
 from gantrain.games.conditional import Shown
 from gantrain.networks.conditional import ConditionalNorm
 from gantrain.training.round import Progress
-
-POINTS = [
-    "dataset=ring8",
-    "networks@model=mlp",
-    "loss=nonsaturating",
-    "optimizer=adam",
-    "tricks=[]",
-    "trainer.batch_size=16",
-]
-PICTURES = ["dataset=digits", "loss=nonsaturating", "optimizer=adam", "tricks=[]", "trainer.batch_size=16"]
-
-
-def game_of(*words: str) -> Game:
-    torch.manual_seed(0)
-    return build_game(config(*words))
-
-
-def ring(game: Game, n: int = 16) -> Batch:
-    torch.manual_seed(1)
-    data = {"real": torch.randn(n, 2), "label": torch.randint(8, (n,))}
-    return Batch(data, game.latents(n), torch.zeros(()), phase={"penalties": ()})
 
 
 def logits(game: Game, shown: Shown, name: str = "discriminator") -> Tensor:

@@ -8,6 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from conftest import config, round_of
+from small import POINTS
 from torch import nn
 
 from gantrain.commands.assembly import build_game
@@ -16,16 +17,6 @@ from gantrain.games import GMAN, MADGAN, Batch, BiGAN, Request
 from gantrain.games.madgan import Siblings
 from gantrain.networks import MLPGenerator
 from gantrain.training.round import Progress
-
-POINTS = [
-    "dataset=ring8",
-    "networks@model=mlp",
-    "loss=nonsaturating",
-    "optimizer=adam",
-    "tricks=[]",
-    "trainer.batch_size=16",
-]
-
 
 SOFT = sum(k * math.exp(k) for k in (1, 2, 3)) / sum(math.exp(k) for k in (1, 2, 3))
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import torch
 from conftest import config
 from omegaconf import OmegaConf
+from small import game_of
 from torch import nn
 
 from gantrain.commands.assembly import build_game, build_players
 from gantrain.errors import UserError
-from gantrain.games import Game
 
 PAPERS: dict[str, dict[str, Any]] = {
     "infogan_mnist": {
@@ -102,11 +101,6 @@ def shapes(network: nn.Module) -> list[tuple[str, int]]:
             )
             found.append((kinds[type(module)], width))
     return found
-
-
-def game_of(*words: str) -> Game:
-    torch.manual_seed(0)
-    return build_game(config(*words))
 
 
 def test_infogan_has_the_papers_networks() -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from conftest import config, round_of
+from small import POINTS
 from torch import Tensor
 
 from gantrain.commands.assembly import build_game
@@ -18,16 +19,7 @@ from gantrain.networks.conditional import ConditionalLayer
 from gantrain.tricks import Shown, Trick
 from gantrain.tricks.base import Seen
 
-POINTS = [
-    "dataset=ring8",
-    "networks@model=mlp",
-    "loss=nonsaturating",
-    "optimizer=adam",
-    "tricks=[]",
-    "trainer.batch_size=16",
-    "model.generator.hidden=[8]",
-    "model.discriminator.hidden=[8]",
-]
+TINY = [*POINTS, "model.generator.hidden=[8]", "model.discriminator.hidden=[8]"]
 
 
 class Shift(Trick):
@@ -39,12 +31,12 @@ class Shift(Trick):
 
 def game_of(*words: str) -> Game:
     torch.manual_seed(0)
-    return build_game(config(*POINTS, *words))
+    return build_game(config(*TINY, *words))
 
 
 def playing(*words: str) -> Game:
     """A game that has begun, so that it holds what it keeps of the data."""
-    return round_of(*POINTS, *words).game
+    return round_of(*TINY, *words).game
 
 
 def batch_of(game: Game, n: int = 16) -> Batch:

@@ -8,24 +8,19 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from conftest import Command, config, lines_of, round_of
+from conftest import Command, config, lines_of, only_run, round_of, same
 
 from gantrain.commands.assembly import build_game, build_players
 from gantrain.training.finite import LARGEST, NotFinite, check_state
 from gantrain.training.round import Progress, Round
 
+pytestmark = pytest.mark.usefixtures("plain_pictures")
+
 RING = ["dataset=ring8", "loss=nonsaturating", "optimizer=adam", "trainer.batch_size=8", "metrics.use=[]"]
 RING += ["model.generator.hidden=[4]", "model.discriminator.hidden=[4]"]
 Poison = Callable[..., None]
-
-
-@pytest.fixture(autouse=True)
-def _plain_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Figures take most of the time of so short a run."""
-    monkeypatch.setattr("gantrain.commands.assembly.picture", lambda *_: np.zeros((8, 8, 3), np.uint8))
 
 
 @pytest.fixture
@@ -48,25 +43,12 @@ def poison(monkeypatch: pytest.MonkeyPatch) -> Poison:
     return set_up
 
 
-def only_run(folder: Path) -> Path:
-    (run,) = [file.parent for file in folder.glob("outputs/*/*/config.yaml")]
-    return run
-
-
 def steps(run: Path) -> list[int]:
     return sorted(int(file.stem[5:]) for file in (run / "checkpoints").glob("step_*.pt"))
 
 
 def held(run: Path, step: int) -> dict[str, dict[str, torch.Tensor]]:
     return torch.load(run / "checkpoints" / f"step_{step:08d}.pt", weights_only=True)
-
-
-def same(a: object, b: object) -> bool:
-    if isinstance(a, torch.Tensor):
-        return isinstance(b, torch.Tensor) and torch.equal(a, b)
-    if isinstance(a, dict):
-        return isinstance(b, dict) and a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
-    return a == b
 
 
 def players_weights(state: dict[str, dict[str, torch.Tensor]], player: str) -> dict[str, torch.Tensor]:
@@ -184,7 +166,7 @@ def test_going_back_draws_something_else_and_goes_on(gantrain: Command, tmp_path
     done = gantrain(*words, "trainer.on_nonfinite=rollback")
     assert done.returncode == 0, done.stderr
     assert "back to step 4, 1 of 5 times" in done.stdout
-    run = only_run(tmp_path)
+    run = only_run(tmp_path / "outputs")
     numbers = lines_of(run / "metrics.jsonl")
     assert [line["step"] for line in numbers] == [2, 4, 6, 8]
     assert all(value is not None for line in numbers for value in line.values())

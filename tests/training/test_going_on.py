@@ -9,15 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from conftest import Command, lines_of
+from conftest import Command, lines_of, only_run, same
 
 from gantrain.errors import UserError
 from gantrain.metrics import TestError
 from gantrain.training.round import Round
 from gantrain.tricks import EarlyStopping, Plan
+
+pytestmark = pytest.mark.usefixtures("plain_pictures")
 
 LINE = ["dataset=gaussian1d", "trainer.batch_size=8", "model.generator.hidden=[4]", "model.discriminator.hidden=[4]"]
 LINE += ["metrics.use=[moments]", "metrics.best=metrics/mean", "optimizer=adam", "loss=nonsaturating"]
@@ -25,27 +26,8 @@ STILL = ["tricks=[ema,early_stopping]", "tricks.early_stopping.patience=3"]
 EVALUATE = "gantrain.commands.train.evaluate"
 
 
-@pytest.fixture(autouse=True)
-def _plain_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Figures take most of the time of so short a run."""
-    monkeypatch.setattr("gantrain.commands.assembly.picture", lambda *_: np.zeros((8, 8, 3), np.uint8))
-
-
-def only_run(folder: Path) -> Path:
-    (run,) = [file.parent for file in folder.glob("*/*/config.yaml")]
-    return run
-
-
 def held(run: Path, name: str) -> dict[str, Any]:
     return torch.load(run / "checkpoints" / name, weights_only=True)
-
-
-def same(a: object, b: object) -> bool:
-    if isinstance(a, torch.Tensor):
-        return isinstance(b, torch.Tensor) and torch.equal(a, b)
-    if isinstance(a, dict):
-        return isinstance(b, dict) and a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
-    return a == b
 
 
 def check_same(a: dict[str, Any], b: dict[str, Any]) -> None:

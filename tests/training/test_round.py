@@ -81,7 +81,7 @@ def test_schedules() -> None:
     geometric = Geometric(0.5, 0.01)
     assert [geometric(k, 100) for k in (0, 50, 75, 100, 200)] == pytest.approx([1, 1, 0.1, 0.01, 0.01])
     for part, floor in ((0.0, 0.5), (1.1, 0.5), (0.5, 0.0), (0.5, 2.0)):
-        with pytest.raises(ValueError, match="must lie in"):
+        with pytest.raises(ValueError, match="must be"):
             Geometric(part, floor)
     cosine = Cosine(0.1)
     assert [cosine(k, 100) for k in (0, 50, 100)] == pytest.approx([1, 0.55, 0.1])
