@@ -9,6 +9,7 @@ from torch import nn
 
 from gantrain.commands.assembly import build_game
 from gantrain.training import machine as machines
+from gantrain.training.loop import Every, Limits
 from gantrain.training.machine import Machine, choose_machine
 from gantrain.training.round import Progress
 
@@ -70,3 +71,13 @@ def test_the_gradients_norm_is_that_before_clipping() -> None:
         round._turn(round.game.turns[0], 0, Progress(), observe=True)
         norms.append(round.meter.read()["grad_norm/discriminator"])
     assert norms[1] == norms[0] > 1e-4
+
+
+@pytest.mark.parametrize(
+    ("step", "seconds", "reason"),
+    [(9, 149.9, None), (9, 150.0, "2.5 minutes are over"), (10, 0.0, "all steps are done"), (9, 0.0, None)],
+)
+def test_a_run_ends_after_its_steps_or_its_minutes(step: int, seconds: float, reason: str | None) -> None:
+    never = Every(None)
+    limits = Limits(10, 2.5, never, never, never, never, never)
+    assert limits.reached(Progress(step=step, seconds=seconds)) == reason
