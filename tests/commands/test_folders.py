@@ -14,7 +14,7 @@ import torch
 from gantrain.commands.folders import refuse_if_running, status_of
 from gantrain.errors import UserError
 from gantrain.report.recorder import read_lines
-from gantrain.training.checkpoints import load
+from gantrain.training.checkpoints import Checkpoints, load
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "3", '{"status": "running"}', '{"status": "running", "pid": "x"}'])
@@ -64,3 +64,12 @@ def test_whatever_else_is_no_checkpoint(held: bytes, tmp_path: Path) -> None:
     (tmp_path / "step_00000001.pt").write_bytes(held)
     with pytest.raises(UserError, match="no checkpoint of"):
         load(tmp_path / "step_00000001.pt")
+
+
+def test_what_a_killed_run_was_writing_goes_away(tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    for name in (".step_00000002.pt.0a1b2c3d.part", "step_00000001.pt", "notes.txt"):
+        (folder / name).write_text("half")
+    Checkpoints(tmp_path, 3, {})
+    assert {file.name for file in folder.iterdir()} == {"step_00000001.pt", "notes.txt"}
