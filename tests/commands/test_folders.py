@@ -59,7 +59,7 @@ def test_a_checkpoint_without_its_parts_is_none(state: Any, tmp_path: Path) -> N
         load(tmp_path / "step_00000001.pt")
 
 
-@pytest.mark.parametrize("held", [b"", b"root:x:0:0\n", pickle.dumps({"format": 2}), bytes(range(256))])
+@pytest.mark.parametrize("held", [b"", b"root:x:0:0\n", pickle.dumps({"format": 2}, protocol=2), bytes(range(256))])
 def test_whatever_else_is_no_checkpoint(held: bytes, tmp_path: Path) -> None:
     (tmp_path / "step_00000001.pt").write_bytes(held)
     with pytest.raises(UserError, match="no checkpoint of"):
