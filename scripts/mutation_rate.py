@@ -5,9 +5,9 @@
 
 Cosmic Ray makes the faults (a sign, a bound, a number, a condition turned round …), `--sample` of each room, drawn by
 `--seed`. The quick tests are run once to learn which of them reach which line; a fault then meets those that reach its
-line, the room's own first and quick ones before slow ones, up to `--seconds` of them. What they do not see survives, as
-does a fault in a line that no test reaches. Type annotations are left alone. Survivors are listed, and the rates come
-last.
+line (its file, where the line is read before any test begins), the room's own first and quick ones before slow ones, up
+to `--seconds` of them. What they do not see survives, as does a fault in a line that no test reaches. Type annotations
+are left alone. Survivors are listed, and the rates come last.
 """
 
 from __future__ import annotations
@@ -139,8 +139,10 @@ class Tests:
 
     def of(self, mutant: Mutant) -> list[str]:
         """Those that reach the fault's line, up to the limit of seconds."""
-        contexts = self._data.contexts_by_lineno(self._files.get(mutant.file, "")).get(mutant.line, [])
-        names = {context.partition("|")[0] for context in contexts if context}
+        lines = self._data.contexts_by_lineno(self._files.get(mutant.file, ""))
+        names = _tests(lines.get(mutant.line, []))
+        if not names and mutant.line in lines:  # a default or a constant, which is read before any test begins
+            names = {name for contexts in lines.values() for name in _tests(contexts)}
         chosen, total = [], 0.0
         for name in sorted(names, key=lambda n: (f"tests/{mutant.room}/" not in n, self._seconds.get(n, 0.0), n)):
             total += self._seconds.get(name, 0.0) + 0.01
@@ -148,6 +150,10 @@ class Tests:
                 break
             chosen.append(name)
         return chosen
+
+
+def _tests(contexts: list[str]) -> set[str]:
+    return {context.partition("|")[0] for context in contexts if context}
 
 
 def mutated(mutant: Mutant) -> str | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torchvision.datasets
 from conftest import CPU, Command
 from PIL import Image
 
@@ -160,6 +161,26 @@ def test_cifar10_that_is_not_the_published_one_is_refused(tmp_path: Path) -> Non
     with pytest.raises(UserError, match="cifar10 cannot be read"):
         Cifar10().open(place(tmp_path))
     assert not (tmp_path / "left").exists()
+
+
+def test_mnist_is_fetched_from_the_first_mirror_that_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mirrors = torchvision.datasets.MNIST.mirrors
+    names = [name for name, _ in torchvision.datasets.MNIST.resources]
+    asked: list[str] = []
+    gone: set[str] = {mirrors[0]}
+
+    def download(url: str, root: str, name: str, md5: str) -> None:
+        assert (root, len(md5)) == (str(tmp_path / "MNIST" / "raw"), 32)
+        asked.append(url)
+        if url.removesuffix(name) in gone:
+            raise OSError("no route to host")
+
+    monkeypatch.setattr("torchvision.datasets.utils.download_url", download)
+    Mnist().fetch(tmp_path)
+    assert asked == [mirror + name for name in names for mirror in mirrors[:2]]
+    gone.update(mirrors)
+    with pytest.raises(RuntimeError, match=f"{names[0]}: no route to host"):
+        Mnist().fetch(tmp_path)
 
 
 ATTRIBUTES = {
