@@ -186,7 +186,7 @@ def test_gone_on_equals_straight(trick: str, tmp_path: Path) -> None:
     if trick == "ada":  # which else augments nothing so early
         straight.game.get_buffer("tricks.ada.p").fill_(0.5)
     straight = play(straight, progress, 2)
-    file = Checkpoints(tmp_path, 1, {}).save(straight.game, straight.players, progress)
+    file = Checkpoints(tmp_path, 1, {"config": "", "data": {}}).save(straight.game, straight.players, progress)
     wanted = play(straight, progress, 2).game.state_dict()
 
     other = play(round_of(*words, "seed=1"), Progress(), 1)
