@@ -16,6 +16,7 @@ from gantrain.training.round import Progress
 from gantrain.training.schedules import Constant, Cosine, Exponential, Geometric, Linear
 
 GOLDEN = Path(__file__).parent / "golden_losses.json"
+GAMES = ("acgan", "bigan", "cgan", "gman", "infogan", "madgan", "sgan", "triplegan")
 SETTINGS = {
     "mlp-ring8-r3": ["dataset=ring8", "trainer.batch_size=32"],
     "mlp-gaussian1d-nonsaturating": ["dataset=gaussian1d", "loss=nonsaturating", "trainer.batch_size=32"],
@@ -27,6 +28,11 @@ SETTINGS = {
         "dataset=digits", "model=dcgan", "loss=wgan_gp", "trainer.batch_size=16",
         "model.generator.width=8", "model.discriminator.width=8",
     ],
+    "resnet-digits-projection-hinge": [
+        "dataset=digits", "model=cgan", "networks@model=resnet", "loss=hinge", "trainer.batch_size=8",
+        "model.generator.width=16", "model.discriminator.width=16",
+    ],
+    **{f"{game}-digits": ["dataset=digits", f"model={game}", "trainer.batch_size=16"] for game in GAMES},
 }  # fmt: skip
 
 
