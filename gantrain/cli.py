@@ -5,21 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shlex
 import sys
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from gantrain import __version__
+from gantrain.commands.dispatch import COMMANDS
+from gantrain.commands.help import command_help, general_help
 from gantrain.errors import Stopped, UserError
-from gantrain.help import CONFIGS, command_help, general_help
-
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
-
-PATH_KEYS = ("run", "name", "data_dir", "outputs_dir", "init_from", "out", "input", "dataset.path")
-"""Keys whose values are people's own words, which may hold signs that Hydra's grammar gives a meaning."""
-
 
 INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 """What Hydra's --info tells about."""
@@ -53,11 +46,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(words: list[str]) -> int:
     flags = _parse(words)
+    flags.command_line = shlex.join(["gantrain", *words])
     command, overrides = "train", list(flags.overrides)
     if overrides and re.fullmatch(r"[a-z_]+", overrides[0]):
         command = overrides.pop(0)
     if command not in COMMANDS:
-        from gantrain.overrides import nearest
+        from gantrain.config import nearest
 
         raise UserError(
             f"there is no command {command}{nearest(command, list(COMMANDS))} (one of: {', '.join(COMMANDS)})"
@@ -70,9 +64,13 @@ def _run(words: list[str]) -> int:
         return 0
     for package in filter(None, (flags.trust or "").split(",")):
         os.environ["GANTRAIN_TRUST"] = ",".join(filter(None, [os.environ.get("GANTRAIN_TRUST"), package]))
+    from gantrain.config import prepare
+
     prepared = [prepare(word, flags.multirun) for word in overrides]
     if flags.cfg or flags.info or flags.shell_completion or flags.hydra_help:
-        return _show(flags, command, prepared)
+        from gantrain.commands.show import show
+
+        return show(flags, command, prepared)
     return COMMANDS[command](flags, prepared)
 
 
@@ -98,145 +96,3 @@ def _parse(words: list[str]) -> argparse.Namespace:
 
     parser.error = fail  # type: ignore[assignment,method-assign]
     return parser.parse_intermixed_args(words)
-
-
-def prepare(word: str, multirun: bool = False) -> str:
-    """An override as Hydra's grammar wants it.
-
-    Values of path keys are quoted; `a.b=word` becomes `a/b=word` where that is a group (`optimizer.schedule=cosine`),
-    and `networks=word` becomes `networks@model=word`.
-    """
-    from gantrain.overrides import quoted, unquote
-
-    key, equals, value = word.partition("=")
-    name = key.lstrip("+~")
-    if equals and name in PATH_KEYS:
-        if not unquote(value).strip():  # run=$UNSET
-            raise UserError(f"{word} names nothing: write a value behind it, or leave it out")
-        if value == "null" or unquote(value) != value:
-            return word
-        parts = value.split(",") if multirun and not Path(value).expanduser().exists() else [value]
-        return f"{key}={','.join(quoted(part) for part in parts)}"
-    if name == "networks":  # the group stands inside the model
-        return f"{key}@model{equals}{value}"
-    if equals and "." in name and re.fullmatch(r"\w+", value) and (CONFIGS / name.replace(".", "/")).is_dir():
-        return f"{key.replace('.', '/')}={value}"
-    return word
-
-
-def _value_of(key: str, overrides: Sequence[str]) -> tuple[str | None, list[str]]:
-    """The value of a key as the user wrote it, and the other overrides."""
-    found = [w for w in overrides if w.partition("=")[0] == key]
-    if not found:
-        return None, list(overrides)
-    value = found[-1].partition("=")[2]
-    from gantrain.overrides import unquote
-
-    value = unquote(value)
-    return (None if value == "null" else value), [w for w in overrides if w not in found]
-
-
-def _show(flags: argparse.Namespace, command: str, overrides: list[str]) -> int:
-    """What Hydra itself shows. The resolved job config is the one that a run would follow."""
-    from hydra import compose as hydra_compose
-    from hydra._internal.utils import get_args_parser
-    from hydra.core.global_hydra import GlobalHydra
-    from omegaconf import OmegaConf
-
-    from gantrain.config import complete, compose, hydra_at, validate
-    from gantrain.overrides import explained
-
-    if flags.multirun:
-        raise UserError("--cfg, --info and the like show one run: leave out --multirun")
-    name = flags.config_name or command
-    with hydra_at(flags.config_dir), explained(overrides, name):
-        hydra = GlobalHydra.instance().hydra
-        assert hydra is not None
-        if flags.shell_completion:
-            hydra.shell_completion(name, overrides)
-            return 0
-        cfg = compose(overrides, name)
-        if command == "train":
-            validate(cfg)
-        if flags.cfg == "job":
-            _print(complete(cfg) if flags.resolve and command == "train" else cfg, flags.package, flags.resolve)
-        elif flags.cfg:
-            whole = hydra_compose(name, overrides, return_hydra_config=True)
-            _print(
-                OmegaConf.masked_copy(whole, "hydra") if flags.cfg == "hydra" else whole, flags.package, flags.resolve
-            )
-        elif flags.info:
-            hydra.show_info(flags.info, name, overrides)
-        else:
-            parser = get_args_parser()
-            hydra.hydra_help(name, parser, parser.parse_args(["--hydra-help"]))
-    return 0
-
-
-def _print(cfg: DictConfig, package: str | None, resolve: bool) -> None:
-    from omegaconf import OmegaConf
-
-    shown = OmegaConf.select(cfg, package) if package else cfg
-    if shown is None:
-        raise UserError(f"--package: the config has no {package}")
-    print(OmegaConf.to_yaml(shown, resolve=resolve) if OmegaConf.is_config(shown) else shown)
-
-
-def _train(flags: argparse.Namespace, overrides: list[str]) -> int:
-    run, others = _value_of("run", overrides)
-    folder = Path(run).expanduser() if run else None
-    if folder is not None and not folder.exists():
-        raise UserError(f"run={run}: there is no such folder or checkpoint file")
-    from gantrain.config import check_place, complete, compose, hydra_at
-
-    name = flags.config_name or "train"
-    if flags.multirun and run:
-        raise UserError("a run goes on by itself: leave out --multirun, or leave out run=")
-    if flags.multirun:
-        from gantrain.commands.sweep import sweep
-
-        return sweep(overrides, flags.config_dir, name)
-    if folder is not None and (folder / "sweep.json").is_file():
-        from gantrain.commands.sweep import finish
-
-        return finish(folder, others)
-    from gantrain.report.console import Console
-
-    console = Console()
-    try:
-        if folder is not None:
-            from gantrain.commands.train import resume
-
-            resume(str(folder), others, console)
-            return 0
-        with hydra_at(flags.config_dir):
-            cfg = compose(overrides, name)
-            if cfg.get("run") is not None:
-                raise UserError(f"run={cfg.run} goes on with a run only as it is, on the command line: leave out the +")
-            if not cfg.debug.dry:
-                check_place(cfg)
-            console.say(f"gantrain: {cfg.name}")  # at once: what follows waits for torch to load
-            cfg = complete(cfg)
-        from gantrain.commands.train import train
-
-        train(cfg, console)
-        return 0
-    finally:
-        console.close()
-
-
-def _sample(flags: argparse.Namespace, overrides: list[str]) -> int:
-    from gantrain.config import compose, hydra_at
-
-    if flags.multirun:
-        raise UserError("gantrain sample makes one set of samples at a time: leave out --multirun")
-    with hydra_at(flags.config_dir):
-        asked = compose(overrides, flags.config_name or "sample")
-    from gantrain.commands.sample import sample
-    from gantrain.report.console import Console
-
-    sample(asked, Console())
-    return 0
-
-
-COMMANDS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {"train": _train, "sample": _sample}

@@ -52,17 +52,20 @@ def append(file: Path) -> TextIO:
     return open(_open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "a", encoding="utf-8")
 
 
-def write_text(file: Path, text: str) -> None:
-    """Puts a file with this text in the place of whatever is there."""
-    with replacing(file) as stream:
+def write_text(file: Path, text: str, sync: bool = True) -> None:
+    """Puts a file with this text in the place of whatever is there; `sync` as in `replacing`."""
+    with replacing(file, sync) as stream:
         stream.write(text.encode())
 
 
 @contextmanager
-def replacing(file: Path) -> Iterator[BinaryIO]:
+def replacing(file: Path, sync: bool = True) -> Iterator[BinaryIO]:
     """A stream whose bytes take the place of the file once all are written and synced; a link there goes away.
 
     They are written under a fresh name beside it, which is removed where writing fails.
+
+    Args:
+        sync: wait until the disk has them. Without it the file is whole too, but may be lost where power fails.
 
     Raises:
         UserError: what is there is a device, a pipe or a folder.
@@ -75,7 +78,8 @@ def replacing(file: Path) -> Iterator[BinaryIO]:
         with open(number, "wb") as stream:
             yield stream
             stream.flush()
-            os.fsync(stream.fileno())
+            if sync:
+                os.fsync(stream.fileno())
         partial.replace(file)
     except BaseException:
         partial.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
 
 POSITIVE = "(0, inf)"
 NOT_NEGATIVE = "[0, inf)"
@@ -17,8 +18,15 @@ SAMPLES = "[1, 100000000]"
 FLOAT32 = 3.4e38
 INT64 = 2**63 - 1
 
+
+class HasEnds(Protocol):
+    """A number that moves between ends."""
+
+    def ends(self) -> tuple[float, ...]: ...
+
+
 Number = int | float
-Numbers = Number | Sequence["Numbers"] | Mapping[str, "Numbers"] | None
+Numbers = Number | HasEnds | Sequence["Numbers"] | Mapping[str, "Numbers"] | None
 
 
 def within(interval: str, /, **settings: Numbers) -> None:
@@ -53,5 +61,8 @@ def _each(name: str, value: Numbers) -> Iterator[tuple[str, Number]]:
     elif isinstance(value, Sequence):
         for place, inner in enumerate(value):
             yield from _each(f"{name}[{place}]", inner)
-    elif value is not None:
+    elif isinstance(value, (int, float)):
         yield name, value
+    elif value is not None:
+        for end in value.ends():
+            yield name, end

@@ -9,7 +9,6 @@ held-out part beside the run's own last `metrics/test_error`.
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
@@ -20,11 +19,10 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC
 from torch import Tensor
 
-from gantrain.building import build
 from gantrain.commands.assembly import build_game, config_of, plain
-from gantrain.config import data_folder
-from gantrain.data import Place
-from gantrain.training.checkpoints import find, load
+from gantrain.config import build, data_folder
+from gantrain.data import DataContext
+from gantrain.runs import RunFolder, find_checkpoint, load_checkpoint
 
 
 def its_own(cfg: DictConfig, samples: Tensor, labels: Tensor, held: Tensor, steps: int = 2000) -> Tensor:
@@ -48,11 +46,11 @@ def main(runs: list[str]) -> int:
         print(__doc__)
         return 2
     for run in runs:
-        state = load(find(Path(run)))
+        state = load_checkpoint(find_checkpoint(Path(run)))
         cfg = config_of(state, run)
         samples, labels = state["game"]["labelled_samples"], state["game"]["labelled_labels"]
         part = build(plain(cfg.dataset), "dataset").held_out_part()
-        batches = part.open(Place(data_folder(cfg), torch.device("cpu")))
+        batches = part.open(DataContext(data_folder(cfg), torch.device("cpu")))
         held = batches.draw(0, batches.size)
         errors = {}
         for judge in (SVC(), MLPClassifier((500,), max_iter=1000, random_state=0)):
@@ -61,7 +59,7 @@ def main(runs: list[str]) -> int:
             errors[type(judge).__name__] = (found != held["label"].numpy()).mean()
         named = its_own(cfg, samples, labels, held["real"])
         errors["its own network"] = (named != held["label"]).double().mean().item()
-        lines = [json.loads(line) for line in (Path(run) / "metrics.jsonl").read_text().splitlines()]
+        lines = RunFolder(Path(run)).numbers.read()
         own = [line["metrics/test_error"] for line in lines if "metrics/test_error" in line][-1]
         alone = "  ".join(f"{name} {error:.2%}" for name, error in errors.items())
         print(f"{run}: {own:.2%} with {len(labels)} labels; on these alone: {alone}", flush=True)

@@ -21,9 +21,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from gantrain.building import build
-from gantrain.commands.assembly import build_game, build_metrics, build_players, plain
-from gantrain.config import complete, compose, hydra_at
+from gantrain.commands.assembly import build_game, build_learners, build_metrics, plain
+from gantrain.config import build, complete, compose, hydra_at
 from gantrain.errors import UserError
 
 GROUPS = ("dataset", "model", "loss", "optimizer", "tricks", "metrics")
@@ -123,7 +122,7 @@ def outcome(choice: str, word: str) -> tuple[str, str]:
         source = build(plain(cfg.dataset), "dataset")
         game = build_game(cfg)
         build_metrics(cfg, source, game)
-        build_players(cfg, game)
+        build_learners(cfg, game)
     except UserError as error:
         said = str(error)
         key = word.lstrip("+~").partition("=")[0]

@@ -17,12 +17,13 @@ from digits_confidence import classifier, shrunk
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from gantrain.building import build
 from gantrain.commands.assembly import build_game, config_of, plain
-from gantrain.data import Place
+from gantrain.config import build
+from gantrain.data import DataContext
 from gantrain.games import Request
 from gantrain.report.pictures import to_pixels
-from gantrain.training.checkpoints import find, load, load_game
+from gantrain.runs import find_checkpoint, load_checkpoint
+from gantrain.training.checkpoints import load_game
 
 
 def linear(train: Tensor, labels: Tensor, held: Tensor, truth: Tensor) -> float:
@@ -37,17 +38,17 @@ def main(runs: list[str]) -> int:
         print(__doc__)
         return 2
     for run in runs:
-        state = load(find(Path(run)))
+        state = load_checkpoint(find_checkpoint(Path(run)))
         cfg = config_of(state, run)
         game = build_game(cfg)
         load_game(game, state, run)
         source = build(plain(cfg.dataset), "dataset")
         sets = []
         for part in (source, source.held_out_part()):
-            batches = part.open(Place(Path(), torch.device("cpu")))
+            batches = part.open(DataContext(Path(), torch.device("cpu")))
             batch = batches.draw(0, batches.size)
-            made = game.sample(Request(batches.size, inputs=batch["real"]))
-            sets.append((batch["real"].flatten(1), batch["label"], made["code"], made["samples"]))
+            made = game.sample(Request(batches.size, inputs={"real": batch["real"]}))["samples"]
+            sets.append((batch["real"].flatten(1), batch["label"], made.conditions["code"], made.x))
         (x, y, code, _), (held_x, held_y, held_code, again) = sets
         named = classifier().predict(shrunk(to_pixels(again.numpy())))
         kept = np.mean(named == held_y.numpy())

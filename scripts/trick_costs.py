@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
-import json
 import statistics
 import sys
 import tempfile
@@ -20,14 +19,14 @@ from pathlib import Path
 import torch
 
 from gantrain.cli import main as gantrain
-from gantrain.help import CONFIGS
+from gantrain.options import listed, options_of
+from gantrain.runs import RunFolder
 
 SETTINGS = {
     "mlp": ["dataset=ring8", "model.generator.norm=batch"],
     "dcgan": ["dataset=digits", "model=dcgan_small", "trainer.batch_size=64"],
 }
 EXTRA = {"early_stopping": ["tricks.early_stopping.metric=metrics/modes", "metrics.every=1000000"]}
-LEFT_OUT = ("minibatch_tutorial",)  # for the tutorial's own networks
 
 
 def seconds_per_step(words: list[str], steps: int) -> float | None:
@@ -46,17 +45,16 @@ def seconds_per_step(words: list[str], steps: int) -> float | None:
             code = gantrain([*words, *common, "trainer.threads=1"])
         if code:
             return None
-        (log,) = Path(folder).glob("*/*/metrics.jsonl")
-        lines = [json.loads(line) for line in log.read_text().splitlines()]
-        (cfg,) = Path(folder).glob("*/*/config.yaml")
-        batch = int(next(x for x in cfg.read_text().splitlines() if "batch_size" in x).split(":")[1])
+        (run,) = map(RunFolder, Path(folder).glob("*/*"))
+        lines = run.numbers.read()
+        batch = int(next(x for x in run.read_config().splitlines() if "batch_size" in x).split(":")[1])
         speeds = [line["speed/images_per_second"] for line in lines[1:] if "speed/images_per_second" in line]
         return batch / statistics.median(speeds)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    known = sorted(file.stem for file in (CONFIGS / "tricks").glob("*.yaml") if file.stem not in LEFT_OUT)
+    known = listed("tricks", options_of("tricks"))
     parser.add_argument("tricks", nargs="*", default=known)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--steps", type=int, default=60)

@@ -16,16 +16,17 @@ import pytest
 import torch
 from omegaconf import DictConfig
 
-from gantrain.building import build
 from gantrain.cli import main
-from gantrain.commands.assembly import build_game, build_players, plain
-from gantrain.config import complete, compose, hydra_at
-from gantrain.data import Place
+from gantrain.commands.assembly import build_game, build_learners, plain
+from gantrain.config import build, complete, compose, hydra_at
+from gantrain.data import DataContext
+from gantrain.report.pictures import ImageGrid
+from gantrain.report.plots import LinePlot, PlanePlot
 from gantrain.training.machine import Machine
-from gantrain.training.round import Round
+from gantrain.training.rounds import Rounds
 
 CPU = torch.device("cpu")
-pytest.register_assert_rewrite("effects", "playing", "small", "traces")
+pytest.register_assert_rewrite("effects", "evaluations", "playing", "small", "traces")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -54,22 +55,22 @@ def config(*overrides: str) -> DictConfig:
         return complete(compose(overrides))
 
 
-def round_of(*overrides: str) -> Round:
+def round_of(*overrides: str) -> Rounds:
     """A round over the real data of these overrides, ready to play."""
     return round_from(config(*overrides))
 
 
-def round_from(cfg: DictConfig) -> Round:
+def round_from(cfg: DictConfig) -> Rounds:
     """A round over the real data of a complete config, ready to play."""
     game = build_game(cfg)
-    machine = Machine(CPU, torch.bfloat16 if cfg.trainer.precision == "bf16" else torch.float32)
+    machine = Machine(CPU, torch.bfloat16 if cfg.trainer.precision.value == "bf16" else torch.float32)
     machine.place(game)
-    batches = build(plain(cfg.dataset), "dataset").open(Place(Path("data"), CPU, cfg.seed))
-    players = build_players(cfg, game)
+    batches = build(plain(cfg.dataset), "dataset").open(DataContext(Path("data"), CPU, cfg.seed))
+    learners = build_learners(cfg, game)
     trainer = cfg.trainer
-    round = Round(game, players, batches, machine, cfg.seed, trainer.steps, trainer.batch_size, trainer.accumulate)
-    round.begin()
-    return round
+    rounds = Rounds(game, learners, batches, machine, cfg.seed, trainer.steps, trainer.batch_size, trainer.accumulate)
+    rounds.begin()
+    return rounds
 
 
 def lines_of(file: Path) -> list[dict[str, float]]:
@@ -95,7 +96,8 @@ def same(a: object, b: object) -> bool:
 @pytest.fixture
 def plain_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Black ones: figures take most of the time of a short run."""
-    monkeypatch.setattr("gantrain.commands.assembly.picture", lambda *_: np.zeros((8, 8, 3), np.uint8))
+    for kind in (ImageGrid, LinePlot, PlanePlot):
+        monkeypatch.setattr(kind, "render", lambda *_: np.zeros((8, 8, 3), np.uint8))
 
 
 Command = Callable[..., subprocess.CompletedProcess[str]]

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from conftest import config
 
-from gantrain.cli import prepare
 from gantrain.commands.assembly import build_game
-from gantrain.help import CONFIGS
+from gantrain.config import prepare
+from gantrain.options import listed, options_of
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-TRICKS = sorted(file.stem for file in (CONFIGS / "tricks").glob("*.yaml"))
+TRICKS = listed("tricks", options_of("tricks"))
 OTHER = re.compile(r"…|^gantrain sample|\brun=|--config-dir|\s-m\s|\.path=|data_dir=")
 """Placeholders, sweeps, what goes on with a run, and what lies on the user's disk."""
 
@@ -38,3 +38,11 @@ def test_every_trick_has_its_paragraph_and_a_line_to_copy() -> None:
     text = (ROOT / "docs" / "tricks.md").read_text()
     assert sorted(re.findall(r"^## (.+)$", text, re.MULTILINE)) == TRICKS
     assert len(lines()) > len(TRICKS)
+
+
+@pytest.mark.parametrize("group", ["dataset", "model", "networks", "loss", "optimizer", "tricks", "debug"])
+def test_the_readme_names_what_there_is_to_choose(group: str) -> None:
+    (row,) = re.findall(rf"^\| `{group}` \| (.+) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    named = re.findall(r"`(\w+)`", row)
+    inside = [*options_of("optimizer/schedule")] if group == "optimizer" else []
+    assert sorted(named) == sorted([*listed(group, options_of(group)), *inside])

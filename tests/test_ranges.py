@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from gantrain import data, losses, metrics, networks, tricks
+from gantrain import data, losses, metrics, networks, schedules, tricks
 from gantrain.ranges import COUNT, FINITE, NOT_NEGATIVE, POSITIVE, within
-from gantrain.training import schedules
 
 NAN, INF, HUGE = math.nan, math.inf, 10**23
 RANGES: list[tuple[Any, dict[str, Any], str, list[Any]]] = [

@@ -8,29 +8,31 @@ from functools import partial
 
 import torch
 
+from gantrain.commands.sampling import with_inputs
 from gantrain.games import Request
 from gantrain.report.console import Console
 from gantrain.report.summary import summarise
-from gantrain.training.round import Progress, Round
-from gantrain.tricks import Shown
+from gantrain.training.rounds import Progress, Rounds
 
 
-def dry(round: Round, console: Console) -> dict[str, float]:
+def dry(rounds: Rounds, console: Console) -> dict[str, float]:
     """The model's summary and one step."""
-    game = round.game
+    game = rounds.game
+    drawn = rounds.batches.draw(0, rounds.batch_size) if game.inputs else {}
+    few = with_inputs(game, Request(2), drawn)
     for player in game.generators:
-        console.say(f"\n{player}\n" + summarise(game.finished(player), lambda: game.sample(Request(2))))
-    samples = game.sample(Request(round.batch_size))
-    shown = game.fold(Shown(samples["samples"], samples))
+        console.say(f"\n{player}\n" + summarise(game.network(player), lambda: game.sample(few)))
+    samples = game.sample(with_inputs(game, Request(rounds.batch_size), drawn))["samples"]
+    inputs = game.tricks.pack(samples)
     for player in game.discriminators:
-        judge = partial(game.judge, player, shown)
+        score = partial(game.score, player, inputs, game.batch_at(0))
         with torch.no_grad(), suppress(ValueError):
-            console.say(f"\n{player}\n" + summarise(game.get_submodule(player), judge))
+            console.say(f"\n{player}\n" + summarise(game.get_submodule(player), score))
     began = time.perf_counter()
-    round.play(Progress(), observe=True)
+    rounds.play(Progress(), observe=True)
     seconds = time.perf_counter() - began
-    figures = round.meter.read()
+    figures = rounds.meter.read()
     width = max(len(tag) for tag in figures)
-    console.say(f"\none step of {round.batch_size} samples in {seconds:.2f} s on {round.machine}")
+    console.say(f"\none step of {rounds.batch_size} samples in {seconds:.2f} s on {rounds.machine}")
     console.say("\n".join(f"  {tag:<{width}}  {value:.4g}" for tag, value in figures.items()))
     return figures

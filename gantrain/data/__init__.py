@@ -2,10 +2,10 @@
 
 from gantrain.data.array import Array
 from gantrain.data.augment import Augment
-from gantrain.data.batches import Batches
+from gantrain.data.batches import Batches, to_pixels
 from gantrain.data.digits import Digits
 from gantrain.data.folders import CelebA, ImageFolder
-from gantrain.data.source import Place, Source
+from gantrain.data.source import DataContext, Source
 from gantrain.data.toy import Gaussian1d, GaussianMixture, Grid, Ring
 from gantrain.data.vision import Cifar10, FashionMnist, Mnist, StackedMnist
 
@@ -15,6 +15,7 @@ __all__ = [
     "Batches",
     "CelebA",
     "Cifar10",
+    "DataContext",
     "Digits",
     "FashionMnist",
     "Gaussian1d",
@@ -22,8 +23,8 @@ __all__ = [
     "Grid",
     "ImageFolder",
     "Mnist",
-    "Place",
     "Ring",
     "Source",
     "StackedMnist",
+    "to_pixels",
 ]

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from gantrain.data.batches import Batches
-from gantrain.data.source import PackedSource, Place, fingerprint_of
+from gantrain.data.source import DataContext, PackedSource, fingerprint_of
 from gantrain.errors import UserError
 from gantrain.ranges import WIDTH, within
 
@@ -115,10 +115,10 @@ class Array(PackedSource):
         std[np.ptp(table, 0) == 0] = 1.0  # a constant column stays what it is; its deviation may round to more than 0
         return {"real": ((table - mean) / std).astype(np.float32), "mean": mean, "std": std}
 
-    def open(self, place: Place) -> Batches:
-        packed = self.fields(place)
+    def open(self, context: DataContext) -> Batches:
+        packed = self.fields(context)
         if packed["real"].shape[1] != self.shape[0]:
             raise UserError(f"{self.path} has {packed['real'].shape[1]} columns, but dataset.dim={self.shape[0]}")
-        batches = self._serve({"real": packed["real"]}, place)
+        batches = self._serve({"real": packed["real"]}, context)
         batches.facts = {k: torch.from_numpy(np.array(packed[k])).float() for k in ("mean", "std")}
         return batches

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import queue
 import threading
 import time
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor
 
 from gantrain.data.augment import Augment
-from gantrain.seeding import mix
+from gantrain.seeding import Purpose, mix
 
 
 class Batches(ABC):
@@ -31,6 +32,10 @@ class Batches(ABC):
     @abstractmethod
     def draw(self, position: int, n: int) -> dict[str, Tensor]:
         """The n samples from `position` on, on the device: "real" (n, C, H, W) in [-1, 1] or (n, D), "label" (n,)."""
+
+    def unaugmented(self) -> Batches:
+        """The same samples in the same order, without augmentation; what lies on the device is shared."""
+        return self
 
     def close(self) -> None:  # noqa: B027  (most have nothing to let go of)
         """Lets go of threads and files."""
@@ -50,7 +55,7 @@ class Order:
         while n > 0:
             epoch, start = divmod(position, self.size)
             if epoch != self._epoch:
-                generator = torch.Generator().manual_seed(mix(self.seed, 1, self.stream, epoch))
+                generator = torch.Generator().manual_seed(mix(self.seed, Purpose.DATA_ORDER, self.stream, epoch))
                 self._permutation, self._epoch = torch.randperm(self.size, generator=generator), epoch
             part = self._permutation[start : start + n]
             parts.append(part)
@@ -61,6 +66,11 @@ class Order:
 def to_real(x: Tensor) -> Tensor:
     """uint8 pixels become float32 in [-1, 1]; numbers stay as they are."""
     return x.float().div_(127.5).sub_(1.0) if x.dtype == torch.uint8 else x
+
+
+def to_pixels(x: Tensor) -> Tensor:
+    """Images in [-1, 1] to uint8 pixels: the nearest of 256 levels; what is not a number is black."""
+    return ((x + 1) * 127.5).nan_to_num().round_().clamp_(0, 255).to(torch.uint8)
 
 
 class DeviceBatches(Batches):
@@ -79,6 +89,11 @@ class DeviceBatches(Batches):
         index = self._order.indices(position, n).to(self._device, non_blocking=True)
         batch = {name: values.index_select(0, index) for name, values in self._fields.items()}
         return _finish(batch, self._augment)
+
+    def unaugmented(self) -> DeviceBatches:
+        other = copy.copy(self)
+        other._augment = None
+        return other
 
 
 class StreamedBatches(Batches):
@@ -111,6 +126,11 @@ class StreamedBatches(Batches):
             raise item
         self._expected = (position + n, n)
         return _finish({k: v.to(self._device, non_blocking=True) for k, v in item.items()}, self._augment)
+
+    def unaugmented(self) -> StreamedBatches:
+        other = StreamedBatches(self._fields, self._device, self._order.seed)
+        other.facts = self.facts
+        return other
 
     def close(self) -> None:
         if self._thread is not None:
@@ -156,7 +176,10 @@ class DrawnBatches(Batches):
 
 
 def _finish(batch: dict[str, Tensor], augment: Augment | None) -> dict[str, Tensor]:
-    batch["real"] = to_real(batch["real"])
-    if augment is not None:
-        batch["real"] = augment(batch["real"])
-    return batch
+    """Every picture of a batch in [-1, 1] and augmented, those that belong together in the same way."""
+    pictures = {name: to_real(values) for name, values in batch.items() if values.dim() == 4}
+    if augment is not None and pictures:
+        beside = list(pictures.values())
+        whole = augment(torch.cat(beside, 1) if len(beside) > 1 else beside[0])
+        pictures = dict(zip(pictures, whole.split([x.shape[1] for x in beside], 1), strict=True))
+    return {**batch, **pictures}

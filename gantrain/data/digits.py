@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from gantrain.data.augment import Augment
-from gantrain.data.source import PackedSource, Place
+from gantrain.data.source import DataContext, PackedSource
 from gantrain.ranges import within
 
 
@@ -44,10 +44,12 @@ class Digits(PackedSource):
         self.augment = augment and augment.fitting(self.shape)
 
     def held_out_part(self) -> Digits | None:
-        return Digits(self.image_size, None, self.held_out, "test") if self.held_out and self.part == "train" else None
+        if not self.held_out or self.part == "test":
+            return None
+        return type(self)(self.image_size, None, self.held_out, "test")
 
-    def fields(self, place: Place) -> dict[str, np.ndarray]:
-        whole = super().fields(place)
+    def fields(self, context: DataContext) -> dict[str, np.ndarray]:
+        whole = super().fields(context)
         there = len(whole["real"]) - self.held_out
         kept = slice(there, None) if self.part == "test" else slice(there)
         return {name: values[kept] for name, values in whole.items()}

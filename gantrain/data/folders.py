@@ -12,7 +12,7 @@ import numpy as np
 from gantrain.data.augment import Augment
 from gantrain.data.batches import Batches
 from gantrain.data.pictures import MODES, open_picture, pack_pictures, pictures_below
-from gantrain.data.source import PackedSource, Place, fingerprint_of
+from gantrain.data.source import DataContext, PackedSource, fingerprint_of
 from gantrain.errors import UserError
 from gantrain.ranges import WIDTH, within
 
@@ -65,12 +65,12 @@ class ImageFolder(PackedSource):
         folder = Path(settings["path"]).expanduser()
         return len({class_of(f, folder) for f in pictures_below(folder)})
 
-    def open(self, place: Place) -> Batches:
-        fields = self.fields(place)
+    def open(self, context: DataContext) -> Batches:
+        fields = self.fields(context)
         found = int(fields["label"].max()) + 1
         if self.classes and found > self.classes:
             raise UserError(f"{self.path} has {found} classes, but dataset.classes={self.classes}")
-        return self._serve(fields, place)
+        return self._serve(fields, context)
 
     def settings(self, data_dir: Path) -> dict[str, Any]:
         return {"path": str(self.path.resolve()), "image_size": self.image_size, "channels": self.channels}
@@ -142,17 +142,17 @@ class CelebA(PackedSource):
         real, kept = pack_pictures(files, folder, read, self.shape, say)
         return {"real": real, "face": np.asarray([files[k].stem for k in kept])}
 
-    def fields(self, place: Place) -> dict[str, np.ndarray]:
-        values = self._values(place)
-        packed = dict(super().fields(place))
+    def fields(self, context: DataContext) -> dict[str, np.ndarray]:
+        values = self._values(context)
+        packed = dict(super().fields(context))
         faces = packed.pop("face").tolist()
         if values is None:
             return packed
         lacking = [face for face in faces if face not in values]
         if lacking:
             raise UserError(
-                f"{self._table(place.data_dir)} has no row for {len(lacking):,} of {len(faces):,} faces, {lacking[0]} "
-                "first: fetch the whole file"
+                f"{self._table(context.data_dir)} has no row for {len(lacking):,} of {len(faces):,} faces, "
+                f"{lacking[0]} first: fetch the whole file"
             )
         return packed | {"label": np.asarray([values[face] for face in faces], dtype=np.int64)}
 
@@ -170,16 +170,16 @@ class CelebA(PackedSource):
         """The file of attributes, where there is one."""
         return next((f for name in cls.tables if (f := data_dir / "celeba" / name).is_file()), None)
 
-    def _values(self, place: Place) -> dict[str, int] | None:
+    def _values(self, context: DataContext) -> dict[str, int] | None:
         """The attribute, 0 or 1, by the name of the face's file without its ending; None where no file tells."""
-        file = self._table(place.data_dir)
+        file = self._table(context.data_dir)
         if file is None:
             if self.classes:
                 raise UserError(
-                    f"the labels of dataset=celeba are in {place.data_dir / 'celeba' / self.tables[0]}, which is not "
+                    f"the labels of dataset=celeba are in {context.data_dir / 'celeba' / self.tables[0]}, which is not "
                     "there: fetch it, or set dataset.classes=null for a game without labels"
                 )
-            place.say(f"data: no {place.data_dir / 'celeba' / self.tables[0]}: faces have no labels")
+            context.say(f"data: no {context.data_dir / 'celeba' / self.tables[0]}: faces have no labels")
             return None
         lines = [line for line in file.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
         rows = list(csv.reader(lines)) if "," in "".join(lines[:1]) else [line.split() for line in lines]

@@ -141,12 +141,16 @@ def pack_pictures(
         raise UserError(
             f"{len(broken):,} of {len(files):,} pictures cannot be read, {broken[0]} first: mend or remove them"
         )
-    real = whole
-    if broken:
-        real = np.lib.format.open_memmap(folder / "real.npy", mode="w+", dtype=np.uint8, shape=(len(kept), *shape))
-        for start in range(0, len(kept), 4096):
-            real[start : start + 4096] = whole[start : min(start + 4096, len(kept))]
-        (folder / "all.npy.part").unlink()
-    else:
+    return _cut(whole, len(kept), folder), np.asarray(kept)
+
+
+def _cut(whole: np.memmap, count: int, folder: Path) -> np.memmap:
+    """The first `count` pictures of the memory map all.npy.part, as real.npy in its place."""
+    if count == len(whole):
         (folder / "all.npy.part").rename(folder / "real.npy")
-    return real, np.asarray(kept)
+        return whole
+    real = np.lib.format.open_memmap(folder / "real.npy", mode="w+", dtype=np.uint8, shape=(count, *whole.shape[1:]))
+    for start in range(0, count, 4096):
+        real[start : start + 4096] = whole[start : min(start + 4096, count)]
+    (folder / "all.npy.part").unlink()
+    return real

@@ -23,7 +23,7 @@ from gantrain.data.memory import free_memory
 
 
 @dataclass(frozen=True)
-class Place:
+class DataContext:
     """Where data is read from, where it goes, and who is told.
 
     `budget` is the number of bytes that may lie on the device; None is half of its free memory. `limit` keeps that
@@ -46,7 +46,7 @@ class Source(ABC):
     classes: int | None = None
 
     @abstractmethod
-    def open(self, place: Place) -> Batches:
+    def open(self, context: DataContext) -> Batches:
         """Makes the data ready to be drawn.
 
         Raises:
@@ -90,45 +90,45 @@ class PackedSource(Source):
         A large field may be a memory map inside `folder`.
         """
 
-    def open(self, place: Place) -> Batches:
-        return self._serve(self.fields(place), place)
+    def open(self, context: DataContext) -> Batches:
+        return self._serve(self.fields(context), context)
 
-    def _serve(self, fields: Mapping[str, np.ndarray], place: Place) -> Batches:
-        fields = {k: v[: place.limit] for k, v in fields.items()}
+    def _serve(self, fields: Mapping[str, np.ndarray], context: DataContext) -> Batches:
+        fields = {k: v[: context.limit] for k, v in fields.items()}
         size = sum(values.nbytes for values in fields.values())
-        budget = free_memory(place.device) // 2 if place.budget is None else place.budget
+        budget = free_memory(context.device) // 2 if context.budget is None else context.budget
         if size <= budget:
-            return DeviceBatches(fields, place.device, place.seed, self.augment)
-        place.say(
+            return DeviceBatches(fields, context.device, context.seed, self.augment)
+        context.say(
             f"data: {size / 2**20:,.0f} MiB is over the budget of {budget / 2**20:,.0f} MiB, read ahead from disk"
         )
-        return StreamedBatches(fields, place.device, place.seed, self.augment)
+        return StreamedBatches(fields, context.device, context.seed, self.augment)
 
-    def fields(self, place: Place) -> dict[str, np.ndarray]:
+    def fields(self, context: DataContext) -> dict[str, np.ndarray]:
         """The packed fields as memory maps, in the order of the files; packs them first where that is needed."""
-        data_dir = place.data_dir.resolve()
+        data_dir = context.data_dir.resolve()
         facts = {"name": self.name, "version": self.version, "settings": self.settings(data_dir)}
         facts["fingerprint"] = self.fingerprint(data_dir)
-        folder = pack_folder(place.cache, facts)
+        folder = pack_folder(context.cache, facts)
         if not folder.is_dir():
-            others = list(place.cache.glob(f"{self.name}-*"))
-            place.say(
+            others = list(context.cache.glob(f"{self.name}-*"))
+            context.say(
                 f"data: packing {self.name}" + (" anew: other files or settings than before" if others else " once")
             )
-            self._write(place, folder, facts)
+            self._write(context, folder, facts)
             with contextlib.suppress(OSError):  # another process tidies at the same time
-                tidy(place.cache, folder, place.say)
+                tidy(context.cache, folder, context.say)
         mark_used(folder)
         fields = {file.stem: np.load(file, mmap_mode="r") for file in sorted(folder.glob("*.npy"))}
-        place.say(f"data: {len(fields['real']):,} samples of {self.name}, packed in {folder}")
+        context.say(f"data: {len(fields['real']):,} samples of {self.name}, packed in {folder}")
         return fields
 
-    def _write(self, place: Place, folder: Path, facts: dict[str, Any]) -> None:
-        work = place.cache / f".{folder.name}.{os.getpid()}"
+    def _write(self, context: DataContext, folder: Path, facts: dict[str, Any]) -> None:
+        work = context.cache / f".{folder.name}.{os.getpid()}"
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
         try:
-            for name, values in self.pack(place.data_dir.resolve(), work, place.say).items():
+            for name, values in self.pack(context.data_dir.resolve(), work, context.say).items():
                 if isinstance(values, np.memmap):
                     values.flush()
                 else:

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from gantrain.data.batches import Batches, DeviceBatches, DrawnBatches
-from gantrain.data.source import Place, Source
+from gantrain.data.source import DataContext, Source
 from gantrain.ranges import FINITE, NOT_NEGATIVE, POSITIVE, within
-from gantrain.seeding import mix, seed_default
+from gantrain.seeding import Purpose, mix, seed_default
 
 
 class Distribution(Source):
@@ -21,12 +21,12 @@ class Distribution(Source):
         """n samples from the default generator."""
         raise NotImplementedError
 
-    def open(self, place: Place) -> Batches:
-        if place.limit is None:
-            return DrawnBatches(self.sample, place.device)
-        seed_default(mix(place.seed, 2), torch.device("cpu"))
-        fixed = self.sample(place.limit, torch.device("cpu"))
-        return DeviceBatches({k: v.numpy() for k, v in fixed.items()}, place.device, place.seed)
+    def open(self, context: DataContext) -> Batches:
+        if context.limit is None:
+            return DrawnBatches(self.sample, context.device)
+        seed_default(mix(context.seed, Purpose.FIXED_DATA), torch.device("cpu"))
+        fixed = self.sample(context.limit, torch.device("cpu"))
+        return DeviceBatches({k: v.numpy() for k, v in fixed.items()}, context.device, context.seed)
 
 
 class Gaussian1d(Distribution):

@@ -18,9 +18,9 @@ from torch import Tensor
 
 from gantrain.data.augment import Augment
 from gantrain.data.batches import Batches, DeviceBatches, DrawnBatches, to_real
-from gantrain.data.source import PackedSource, Place, Source, fingerprint_of
+from gantrain.data.source import DataContext, PackedSource, Source, fingerprint_of
 from gantrain.errors import UserError
-from gantrain.seeding import mix, seed_default
+from gantrain.seeding import Purpose, mix, seed_default
 
 
 class VisionSource(PackedSource):
@@ -176,22 +176,22 @@ class StackedMnist(Source):
         self.border = (image_size - 28) // 2
         self.shape = [3, image_size, image_size]
 
-    def open(self, place: Place) -> Batches:
-        digits = self.digits.fields(place)
-        images, labels = (torch.from_numpy(np.array(digits[key])).to(place.device) for key in ("real", "label"))
+    def open(self, context: DataContext) -> Batches:
+        digits = self.digits.fields(context)
+        images, labels = (torch.from_numpy(np.array(digits[key])).to(context.device) for key in ("real", "label"))
         images = F.pad(images[:, 0], (self.border,) * 4)
-        powers = torch.tensor([100, 10, 1], device=place.device)
+        powers = torch.tensor([100, 10, 1], device=context.device)
 
         def sample(n: int, device: torch.device) -> dict[str, Tensor]:
             index = torch.randint(len(images), (n, 3), device=device)
             return {"real": to_real(images[index]), "label": (labels[index] * powers).sum(1)}
 
-        if place.limit is None:
-            return DrawnBatches(sample, place.device)
-        seed_default(mix(place.seed, 2), place.device)
-        index = torch.randint(len(images), (place.limit, 3), device=place.device)
+        if context.limit is None:
+            return DrawnBatches(sample, context.device)
+        seed_default(mix(context.seed, Purpose.FIXED_DATA), context.device)
+        index = torch.randint(len(images), (context.limit, 3), device=context.device)
         fixed = {"real": images[index].cpu().numpy(), "label": (labels[index] * powers).sum(1).cpu().numpy()}
-        return DeviceBatches(fixed, place.device, place.seed)
+        return DeviceBatches(fixed, context.device, context.seed)
 
 
 class Cifar10(VisionSource):

@@ -1,7 +1,8 @@
 """Who plays whom: players, turns and loss terms."""
 
 from gantrain.games.acgan import AuxiliaryClassifier
-from gantrain.games.base import Batch, Draw, Game, Request, Turn
+from gantrain.games.adversarial import Adversarial
+from gantrain.games.base import Game, Request
 from gantrain.games.bigan import BiGAN
 from gantrain.games.conditional import Conditional
 from gantrain.games.gman import GMAN
@@ -14,16 +15,14 @@ from gantrain.games.triplegan import TripleGAN
 __all__ = [
     "GMAN",
     "MADGAN",
+    "Adversarial",
     "AuxiliaryClassifier",
-    "Batch",
     "BiGAN",
     "Conditional",
-    "Draw",
     "Game",
     "InfoGAN",
     "Request",
     "SemiSupervised",
     "Standard",
     "TripleGAN",
-    "Turn",
 ]

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantrain.games.base import Batch
 from gantrain.games.conditional import Conditional
 from gantrain.games.standard import Standard
 from gantrain.losses import Objective
 from gantrain.networks import Discriminator, Generator, Noise
-from gantrain.networks.conditional import ConditionalGenerator, Conditioning, ManyHeaded
+from gantrain.networks.conditional import ConditionalGenerator, Conditioning
+from gantrain.networks.heads import MultiHeadDiscriminator
 from gantrain.ranges import NOT_NEGATIVE, within
-from gantrain.tricks.base import Context, Judged, Shown, Trick
+from gantrain.tricks import Trick, TurnContext
+from gantrain.turns import Batch, Samples, Scores
 
 
 class AuxiliaryClassifier(Conditional):
@@ -32,7 +33,7 @@ class AuxiliaryClassifier(Conditional):
         ValueError: as `Conditional`; a negative weight.
     """
 
-    told = ()
+    conditions = ()
     classifies = True
 
     def __init__(
@@ -45,35 +46,36 @@ class AuxiliaryClassifier(Conditional):
         shape: list[int],
         conditioning: Conditioning = "concat",
         weight: float = 1.0,
-        tricks: dict[str, Trick] | None = None,
+        tricks: Mapping[str, Trick] | None = None,
     ) -> None:
         within(NOT_NEGATIVE, weight=weight)
         self.weight = weight
         super().__init__(generator, discriminator, noise, loss, classes, shape, conditioning, tricks=tricks)
 
-    def seat(self, generator: Callable[..., Generator], discriminator: Callable[..., Discriminator]) -> None:
+    def build_players(self, generator: Callable[..., Generator], discriminator: Callable[..., Discriminator]) -> None:
         conditional = partial(ConditionalGenerator, generator, classes=self.classes, conditioning=self.conditioning)
         heads = {"label": lambda features: nn.Linear(features, self.classes)}
-        Standard.seat(self, conditional, partial(ManyHeaded, discriminator, heads))
+        Standard.build_players(self, conditional, partial(MultiHeadDiscriminator, discriminator, heads))
 
-    def contest(self, discriminator: str, made: Shown, batch: Batch) -> Context:
-        context = super().contest(discriminator, made, batch)
-        duel = context.duels[discriminator]
-        assert duel.real is not None
-        named = self.naming(discriminator, duel.real) + self.naming(discriminator, duel.fake)
+    def discriminator_turn(self, discriminator: str, fakes: Samples, batch: Batch) -> TurnContext:
+        context = super().discriminator_turn(discriminator, fakes, batch)
+        comparison = context.comparisons[discriminator]
+        assert comparison.real is not None
+        named = self.label_loss(discriminator, comparison.real) + self.label_loss(discriminator, comparison.fake)
         return replace(context, terms={**context.terms, "classification": self.weight * named})
 
-    def reply(self, player: str, made: Shown, batch: Batch) -> Context:
-        context = super().reply(player, made, batch)
-        named = self.naming(self.discriminators[0], context.duels[self.discriminators[0]].fake)
+    def generator_turn(self, generator: str, fakes: Mapping[str, Samples], batch: Batch) -> TurnContext:
+        context = super().generator_turn(generator, fakes, batch)
+        (discriminator,) = self.discriminators
+        named = self.label_loss(discriminator, context.comparisons[discriminator].fake)
         return replace(context, terms={**context.terms, "classification": self.weight * named})
 
-    def naming(self, discriminator: str, judged: Judged) -> Tensor:
+    def label_loss(self, discriminator: str, scores: Scores) -> Tensor:
         """The mean of -log P(C = c | x)."""
         head = self.get_submodule(f"{discriminator}.heads.label")
-        return F.cross_entropy(head(judged.features).float(), judged.shown.given["label"])
+        return F.cross_entropy(head(scores.features).float(), scores.samples.conditions["label"])
 
     def classify(self, x: Tensor) -> Tensor:
-        judge = self.finished("discriminator")
-        assert isinstance(judge, ManyHeaded)
-        return judge.heads["label"](judge.features(x))
+        network = self.network("discriminator")
+        assert isinstance(network, MultiHeadDiscriminator)
+        return network.heads["label"](network.features(x))

@@ -8,25 +8,25 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from gantrain.games.base import Batch, Request
+from gantrain.games.base import Request
 from gantrain.games.standard import Standard
 from gantrain.losses import Objective
 from gantrain.networks import Discriminator, Generator, Noise
-from gantrain.networks.conditional import Classifier, PairDiscriminator
+from gantrain.networks.heads import Classifier, PairDiscriminator
 from gantrain.ranges import WIDTH, within
-from gantrain.tricks import FeatureMatching, VirtualBatchNorm
-from gantrain.tricks.base import Context, Duel, Seen, Shown, Trick
+from gantrain.tricks import Trick, TurnContext
+from gantrain.turns import Batch, Comparison, LossInputs, Samples
 
 
-class Coder(Generator):
+class GeneratorWithEncoder(Generator):
     """A generator and the encoder that should be its inverse, as one player."""
 
     def __init__(self, decoder: Generator, encoder: nn.Module) -> None:
         super().__init__()
         self.decoder, self.encoder = decoder, encoder
 
-    def forward(self, noise: Tensor) -> Tensor:
-        return self.decoder(noise)
+    def forward(self, noise: Tensor, condition: Tensor | None = None) -> Tensor:
+        return self.decoder(noise, condition)
 
 
 class Encoder(Classifier):
@@ -55,7 +55,7 @@ class BiGAN(Standard):
         ValueError: a trick would leave the encoder out; samples meet where the loss forbids it.
     """
 
-    told = ("code",)
+    conditions = ("code",)
     labelled = True
     reconstructs = True
 
@@ -80,45 +80,43 @@ class BiGAN(Standard):
         within(WIDTH, width=width, code_hidden=self.code_hidden)
         super().__init__(generator, discriminator, noise, loss, tricks)
 
-    def seat(self, generator: Callable[..., Generator], discriminator: Callable[..., Discriminator]) -> None:
+    def build_players(self, generator: Callable[..., Generator], discriminator: Callable[..., Discriminator]) -> None:
         dim = self.noise.dim
-        self.generator = Coder(generator(noise_dim=dim), Encoder(self.make_encoder, self.noise))
+        self.generator = GeneratorWithEncoder(generator(noise_dim=dim), Encoder(self.make_encoder, self.noise))
         self.discriminator = PairDiscriminator(discriminator, dim, self.width, self.code_hidden, self.norm)
 
     def install(self, tricks: Mapping[str, Trick]) -> None:
         super().install(tricks)
-        for trick in self.each_trick():
-            if isinstance(trick, VirtualBatchNorm) or (isinstance(trick, FeatureMatching) and not trick.adversarial):
-                raise ValueError(
-                    f"{trick.name} leaves out the encoder, which plays with the generator here: leave the trick out"
-                )
         self.generator_needs_real = True
         self.turns = tuple(replace(turn, real=True) for turn in self.turns)
 
-    def generate(self, latent: Mapping[str, Tensor], finished: bool = False) -> Shown:
-        return Shown(super().generate(latent, finished).samples, {"code": latent["noise"]})
+    def generate(self, batch: Batch, averaged: bool = False) -> Mapping[str, Samples]:
+        noise = batch.latent["noise"]
+        return self.to_each(Samples(self.network("generator", averaged)(noise), {"code": noise}))
 
-    def real(self, batch: Batch) -> Shown:
+    def real(self, batch: Batch) -> Mapping[str, Samples]:
         encoder = self.get_submodule("generator.encoder")
-        return Shown(batch.data["real"], {"code": encoder(batch.data["real"])})
+        return self.to_each(Samples(batch.data["real"], {"code": encoder(batch.data["real"])}))
 
-    def reply(self, player: str, made: Shown, batch: Batch) -> Context:
-        fake = self.judge("discriminator", self.show(made, batch))
-        real = self.judge("discriminator", self.show(self.real(batch), batch))
-        seen = self.seen(player, Seen(real=real.logits, fake=fake.logits), batch)
+    def generator_turn(self, generator: str, fakes: Mapping[str, Samples], batch: Batch) -> TurnContext:
+        ((name, made),) = fakes.items()
+        fake = self.score(name, self.discriminator_inputs(made, batch), batch)
+        real = self.score(name, self.discriminator_inputs(self.real(batch)[name], batch), batch)
+        inputs = LossInputs(real=real.logits, fake=fake.logits)
+        inputs = self.tricks.targets(self.player(generator), inputs, batch)
         adversarial = self.loss.adversarial
-        assert seen.real is not None
-        value = adversarial.generator(seen.fake, seen.real)
+        assert inputs.real is not None
+        value = adversarial.generator(inputs.fake, inputs.real)
         if not adversarial.needs_real:
-            value = value + adversarial.encoder(seen.real)
-        return Context(self, batch, made, {"discriminator": Duel(fake, real)}, {"adversarial": value})
+            value = value + adversarial.encoder(inputs.real)
+        return TurnContext(self, batch, fakes, {name: Comparison(fake, real)}, {"adversarial": value})
 
-    def sample(self, request: Request) -> dict[str, Tensor]:
+    def sample(self, request: Request) -> dict[str, Samples]:
         """From inputs it makes their reconstructions G(E(x)) and says the codes."""
-        if request.inputs is None:
+        if "real" not in request.inputs:
             return super().sample(request)
-        coder = self.finished("generator")
-        assert isinstance(coder, Coder)
-        with self.resting(coder):
-            code = coder.encoder(request.inputs.to(self.device))
-            return {"samples": coder.decoder(code).float(), "code": code.float()}
+        coder = self.network("generator")
+        assert isinstance(coder, GeneratorWithEncoder)
+        with self.evaluating(coder):
+            code = coder.encoder(request.inputs["real"].to(self.device))
+            return {"samples": Samples(coder.decoder(code).float(), {"code": code.float()})}

@@ -9,13 +9,14 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from gantrain.games.base import Batch, Request
+from gantrain.games.base import Request
 from gantrain.games.standard import Standard
 from gantrain.losses import Objective
 from gantrain.networks import Discriminator, Generator, Noise
 from gantrain.networks.conditional import ConditionalDiscriminator, ConditionalGenerator, Conditioning
 from gantrain.ranges import within
-from gantrain.tricks.base import Context, Shown, Trick
+from gantrain.tricks import Trick, TurnContext
+from gantrain.turns import Batch, Samples
 
 
 class Conditional(Standard):
@@ -33,7 +34,7 @@ class Conditional(Standard):
         ValueError: the dataset has no labels, or `mismatched` is no share.
     """
 
-    told: tuple[str, ...] = ("label",)
+    conditions: tuple[str, ...] = ("label",)
     labelled = True
 
     def __init__(
@@ -54,9 +55,9 @@ class Conditional(Standard):
         within("[0, 1)", mismatched=mismatched)
         super().__init__(generator, discriminator, noise, loss, tricks)
 
-    def seat(self, generator: Callable[..., Generator], discriminator: Callable[..., Discriminator]) -> None:
+    def build_players(self, generator: Callable[..., Generator], discriminator: Callable[..., Discriminator]) -> None:
         classes, conditioning = self.classes, self.conditioning
-        super().seat(
+        super().build_players(
             partial(
                 ConditionalGenerator, generator, classes=classes, conditioning=conditioning, last_norm=self.last_norm
             ),
@@ -66,25 +67,25 @@ class Conditional(Standard):
     def latents(self, n: int) -> dict[str, Tensor]:
         return {**super().latents(n), "label": torch.randint(self.classes, (n,), device=self.device)}
 
-    def generate(self, latent: Mapping[str, Tensor], finished: bool = False) -> Shown:
-        generator = self.finished("generator") if finished else self.generator
-        return Shown(generator(latent["noise"], latent["label"]), {"label": latent["label"]})
+    def generate(self, batch: Batch, averaged: bool = False) -> Mapping[str, Samples]:
+        noise, label = batch.latent["noise"], batch.latent["label"]
+        return self.to_each(Samples(self.network("generator", averaged)(noise, label), {"label": label}))
 
-    def real(self, batch: Batch) -> Shown:
-        return Shown(batch.data["real"], {"label": batch.data["label"]})
+    def real(self, batch: Batch) -> Mapping[str, Samples]:
+        return self.to_each(Samples(batch.data["real"], {"label": batch.data["label"]}))
 
-    def contest(self, discriminator: str, made: Shown, batch: Batch) -> Context:
-        return super().contest(discriminator, self.with_mismatched(made, batch), batch)
+    def discriminator_turn(self, discriminator: str, fakes: Samples, batch: Batch) -> TurnContext:
+        return super().discriminator_turn(discriminator, self.with_mismatched(discriminator, fakes, batch), batch)
 
-    def with_mismatched(self, made: Shown, batch: Batch) -> Shown:
+    def with_mismatched(self, discriminator: str, fakes: Samples, batch: Batch) -> Samples:
         """Fakes, of which a share is replaced by real samples with a wrong label."""
         if not self.mismatched:
-            return made
-        real = self.real(batch)
-        count = round(self.mismatched * len(real.samples))
+            return fakes
+        real = self.real(batch)[discriminator]
+        count = round(self.mismatched * len(real))
         wrong = torch.randint(1, self.classes, (count,), device=self.device)
-        label = (real.given["label"][:count] + wrong) % self.classes
-        return instead(made, Shown(real.samples[:count], {"label": label}))
+        label = (real.conditions["label"][:count] + wrong) % self.classes
+        return fakes.replace_first(Samples(real.x[:count], {"label": label}))
 
     def request(self, n: int, asked: Mapping[str, str]) -> Request:
         words = dict(asked)
@@ -99,7 +100,7 @@ class Conditional(Standard):
             raise ValueError(f"class={word} is none of this run's: use 0 to {self.classes - 1}, or all")
         return replace(request, latent={"label": torch.full((n,), int(word), device=self.device)})
 
-    def gallery(self, n: int) -> Request:
+    def preview_request(self, n: int) -> Request:
         """One row per class, of at most ten classes; the noise is the same down each column."""
         rows = torch.linspace(0, self.classes - 1, min(self.classes, 10), device=self.device).long()
         columns = max(n // len(rows), 1)
@@ -120,12 +121,3 @@ def needs_labels(classes: int | None) -> int:
             "folder per class, or celeba with list_attr_celeba.txt beside its pictures, or another model"
         )
     return classes
-
-
-def instead(made: Shown, others: Shown) -> Shown:
-    """The first of the samples replaced by others."""
-    count = len(others.samples)
-    if not count:
-        return made
-    given = {key: torch.cat([others.given[key], values[count:]]) for key, values in made.given.items()}
-    return Shown(torch.cat([others.samples, made.samples[count:]]), given)

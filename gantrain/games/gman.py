@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -13,8 +12,25 @@ from torch import Tensor
 from gantrain.games.standard import Standard
 from gantrain.losses import Objective
 from gantrain.networks import Discriminator, Generator, Noise
+from gantrain.networks.network import WrappedDiscriminator
 from gantrain.ranges import NOT_NEGATIVE, within
-from gantrain.tricks.base import Judged, Plan, Shown, Trick
+from gantrain.tricks import RunPlan, Trick
+from gantrain.turns import Batch
+
+
+class DownscaledDiscriminator(WrappedDiscriminator):
+    """A discriminator of pictures averaged over squares of so many pixels each way.
+
+    Args:
+        network: judges the averaged pictures.
+    """
+
+    def __init__(self, network: Discriminator, side: int) -> None:
+        super().__init__(network)
+        self.side = side
+
+    def features(self, x: Tensor) -> Tensor:
+        return self.trunk(F.avg_pool2d(x, self.side))
 
 
 class GMAN(Standard):
@@ -60,17 +76,18 @@ class GMAN(Standard):
                 f"roles=scales halves pictures of side {shape[1]} {count - 1} times, which leaves too little: set a "
                 "smaller model.count, or model.roles=same"
             )
-        self.shape, self.how, self.hardness = shape, aggregate, hardness
+        self.shape, self.aggregation, self.hardness = shape, aggregate, hardness
         self.drop_discriminator, self.roles = drop_discriminator, roles
         self.discriminators = tuple(f"discriminator_{k}" for k in range(count))
         super().__init__(generator, discriminator, noise, loss, tricks)
 
-    def seat(self, generator: Callable[..., Generator], discriminator: Callable[..., Discriminator]) -> None:
+    def build_players(self, generator: Callable[..., Generator], discriminator: Callable[..., Discriminator]) -> None:
         self.generator = generator(noise_dim=self.noise.dim)
         for name in self.discriminators:
             shape = self._shape_for(name)
             try:
-                self.add_module(name, discriminator(shape=shape))
+                network, side = discriminator(shape=shape), self._side(name)
+                self.add_module(name, network if side == 1 else DownscaledDiscriminator(network, side))
             except ValueError as error:
                 if shape == self.shape:
                     raise
@@ -79,33 +96,33 @@ class GMAN(Standard):
                     "model.count, model.roles=same or networks=mlp"
                 ) from error
 
-    def check(self, plan: Plan) -> None:
+    def check(self, plan: RunPlan) -> None:
         super().check(plan)
-        if self.how != "mean":
-            sentence = f"model.aggregate={self.how} weighs losses of the whole batch"
+        if self.aggregation != "mean":
+            sentence = f"model.aggregate={self.aggregation} weighs losses of the whole batch"
             plan.needs_whole_batch(sentence, ", or model.aggregate=mean")
 
-    def judge(self, discriminator: str, shown: Shown) -> Judged:
-        seen = shown
-        if (side := self._side(discriminator)) > 1:
-            seen = replace(shown, samples=F.avg_pool2d(shown.samples, side))
-        return replace(super().judge(discriminator, seen), shown=shown)
-
-    def aggregate(self, values: list[Tensor]) -> Tensor:
-        losses = torch.stack(values)
-        present = torch.ones_like(losses)
+    def latents(self, n: int) -> dict[str, Tensor]:
+        """With the discriminators that take part in the generator's turn, a choice that all samples share."""
+        drawn = super().latents(n)
         if self.drop_discriminator:
-            chance = torch.rand_like(losses)
-            present = ((chance >= self.drop_discriminator) | (chance == chance.max())).float()
-        if self.how == "mean":
+            chance = torch.rand(len(self.discriminators), device=self.device)
+            present = (chance >= self.drop_discriminator) | (chance == chance.max())
+            drawn["present"] = present.expand(n, -1)
+        return drawn
+
+    def aggregate(self, values: list[Tensor], batch: Batch) -> Tensor:
+        losses = torch.stack(values)
+        present = batch.latent["present"][0] if self.drop_discriminator else torch.ones_like(losses, dtype=torch.bool)
+        if self.aggregation == "mean":
             return (losses * present).sum() / present.sum()
-        if self.how == "max":
-            return losses.masked_fill(present == 0, -torch.inf).max()
-        weights = (self.hardness * losses).masked_fill(present == 0, -torch.inf).softmax(0)
+        if self.aggregation == "max":
+            return losses.masked_fill(~present, -torch.inf).max()
+        weights = (self.hardness * losses).masked_fill(~present, -torch.inf).softmax(0)
         return (weights * losses).sum()
 
     def _side(self, discriminator: str) -> int:
-        return 2 ** int(discriminator.rpartition("_")[2]) if self.roles == "scales" else 1
+        return 2 ** self.discriminators.index(discriminator) if self.roles == "scales" else 1
 
     def _shape_for(self, discriminator: str) -> list[int]:
         side = self._side(discriminator)

@@ -10,14 +10,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantrain.games.base import Batch, Request
+from gantrain.games.base import Request
 from gantrain.games.standard import Standard
 from gantrain.losses import Objective
 from gantrain.networks import Discriminator, Generator, Noise
-from gantrain.networks.conditional import ManyHeaded
+from gantrain.networks.heads import MultiHeadDiscriminator
 from gantrain.networks.layers import norm1d
 from gantrain.ranges import NOT_NEGATIVE, WIDTH, within
-from gantrain.tricks.base import Context, Judged, Shown, Trick
+from gantrain.tricks import Trick, TurnContext
+from gantrain.turns import Batch, Samples, Scores
 
 
 class InfoGAN(Standard):
@@ -72,7 +73,7 @@ class InfoGAN(Standard):
         self.classifies = bool(categorical)
         super().__init__(generator, discriminator, noise, loss, tricks)
 
-    def seat(self, generator: Callable[..., Generator], discriminator: Callable[..., Discriminator]) -> None:
+    def build_players(self, generator: Callable[..., Generator], discriminator: Callable[..., Discriminator]) -> None:
         codes = sum(self.categorical) + self.continuous
 
         def reader(features: int) -> nn.Module:
@@ -81,58 +82,55 @@ class InfoGAN(Standard):
             return nn.Sequential(*layers, nn.Linear(self.width, codes))
 
         self.generator = generator(noise_dim=self.noise.dim + codes)
-        self.discriminator = ManyHeaded(discriminator, {"code": reader})
+        self.discriminator = MultiHeadDiscriminator(discriminator, {"code": reader})
 
     def latents(self, n: int) -> dict[str, Tensor]:
         drawn = {f"code_{k}": torch.randint(size, (n,), device=self.device) for k, size in enumerate(self.categorical)}
         uniform = torch.rand(n, self.continuous, device=self.device) * 2 - 1
         return {**super().latents(n), **drawn, "continuous": uniform}
 
-    def generate(self, latent: Mapping[str, Tensor], finished: bool = False) -> Shown:
-        generator = self.finished("generator") if finished else self.generator
-        codes = {name: values for name, values in latent.items() if name != "noise"}
-        one_hot = [
-            F.one_hot(codes[f"code_{k}"], size).to(latent["noise"].dtype) for k, size in enumerate(self.categorical)
-        ]
-        return Shown(generator(torch.cat([latent["noise"], *one_hot, latent["continuous"]], 1)), codes)
+    def generate(self, batch: Batch, averaged: bool = False) -> Mapping[str, Samples]:
+        noise = batch.latent["noise"]
+        codes = {name: values for name, values in batch.latent.items() if name != "noise"}
+        one_hot = [F.one_hot(codes[f"code_{k}"], size).to(noise.dtype) for k, size in enumerate(self.categorical)]
+        whole = torch.cat([noise, *one_hot, codes["continuous"]], 1)
+        return self.to_each(Samples(self.network("generator", averaged)(whole), codes))
 
-    def real(self, batch: Batch) -> Shown:
-        return Shown(batch.data["real"])
+    def discriminator_turn(self, discriminator: str, fakes: Samples, batch: Batch) -> TurnContext:
+        context = super().discriminator_turn(discriminator, fakes, batch)
+        fake = context.comparisons[discriminator].fake
+        return replace(context, terms={**context.terms, **self.information(discriminator, fake)})
 
-    def contest(self, discriminator: str, made: Shown, batch: Batch) -> Context:
-        context = super().contest(discriminator, made, batch)
-        fake = context.duels[discriminator].fake
-        return replace(context, terms={**context.terms, **self.information(discriminator, fake, made)})
-
-    def reply(self, player: str, made: Shown, batch: Batch) -> Context:
-        context = super().reply(player, made, batch)
+    def generator_turn(self, generator: str, fakes: Mapping[str, Samples], batch: Batch) -> TurnContext:
+        context = super().generator_turn(generator, fakes, batch)
         (name,) = self.discriminators
-        return replace(context, terms={**context.terms, **self.information(name, context.duels[name].fake, made)})
+        return replace(context, terms={**context.terms, **self.information(name, context.comparisons[name].fake)})
 
-    def read(self, judge: nn.Module, features: Tensor) -> tuple[list[Tensor], Tensor]:
+    def read(self, network: nn.Module, features: Tensor) -> tuple[list[Tensor], Tensor]:
         """Logits (N, K) of each categorical code, and means (N, continuous)."""
-        assert isinstance(judge, ManyHeaded)
-        found = judge.heads["code"](features).float()
+        assert isinstance(network, MultiHeadDiscriminator)
+        found = network.heads["code"](features).float()
         *categories, means = found.split([*self.categorical, self.continuous], 1)
         return categories, means
 
-    def information(self, discriminator: str, fake: Judged, made: Shown) -> dict[str, Tensor]:
+    def information(self, discriminator: str, fake: Scores) -> dict[str, Tensor]:
         """-λ·L_I: the mean of -log Q(c | x), without the Gaussian's constant."""
         categories, means = self.read(self.get_submodule(discriminator), fake.features)
+        codes = fake.samples.conditions
         terms = {}
         if self.categorical:
-            named = [F.cross_entropy(logits, made.given[f"code_{k}"]) for k, logits in enumerate(categories)]
+            named = [F.cross_entropy(logits, codes[f"code_{k}"]) for k, logits in enumerate(categories)]
             terms["information"] = self.weight * torch.stack(named).sum()
         if self.continuous:
-            apart = 0.5 * (means - made.given["continuous"]).square().sum(1).mean()
+            apart = 0.5 * (means - codes["continuous"]).square().sum(1).mean()
             terms["information_continuous"] = self.continuous_weight * apart
         return terms
 
     def classify(self, x: Tensor) -> Tensor:
         """The logits of the first categorical code, which no label taught."""
-        judge = self.finished("discriminator")
-        assert isinstance(judge, Discriminator)
-        return self.read(judge, judge.features(x))[0][0]
+        network = self.network("discriminator")
+        assert isinstance(network, Discriminator)
+        return self.read(network, network.features(x))[0][0]
 
     def request(self, n: int, asked: Mapping[str, str]) -> Request:
         """`code=k` sweeps code k along each row, `code=all` each code in a row of its own; categorical codes first."""
@@ -147,7 +145,7 @@ class InfoGAN(Standard):
         rows = range(count) if word == "all" else [int(word)] * max(n // self._steps([int(word)]), 1)
         return self._sweep(list(rows), same_noise=word == "all")
 
-    def gallery(self, n: int) -> Request:
+    def preview_request(self, n: int) -> Request:
         """Four rows for each categorical code, one for each continuous one."""
         categorical, count = len(self.categorical), len(self.categorical) + self.continuous
         return self._sweep([*range(categorical)] * 4 + [*range(categorical, count)], same_noise=False)

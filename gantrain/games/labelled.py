@@ -5,11 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gantrain.games.base import Draw
-from gantrain.tricks.base import Shown
+from gantrain.turns import DrawBatch, Samples
 
 
-class LabelledSet:
+class FewLabels:
     """Mixed into a game: the first `labels_per_class` samples of each class keep their labels, all others lose theirs.
 
     They are buffers of the game, and so in its checkpoints, as they were first drawn: augmented once where the dataset
@@ -21,7 +20,7 @@ class LabelledSet:
     labelled_samples: Tensor
     labelled_labels: Tensor
 
-    def keep_labelled(self, draw: Draw, size: int | None, at_once: int = 1000) -> None:
+    def keep_labelled(self, draw: DrawBatch, size: int | None, at_once: int = 1000) -> None:
         """Walks through the data in the run's order until every class has its samples.
 
         Raises:
@@ -46,7 +45,7 @@ class LabelledSet:
         self.register_buffer("labelled_samples", torch.stack([x for held in kept for x in held]))  # type: ignore[attr-defined]
         self.register_buffer("labelled_labels", labels.to(self.labelled_samples.device))  # type: ignore[attr-defined]
 
-    def some_labelled(self, n: int) -> Shown:
+    def some_labelled(self, n: int) -> Samples:
         """n of them, drawn with replacement."""
         index = torch.randint(len(self.labelled_labels), (n,), device=self.labelled_labels.device)
-        return Shown(self.labelled_samples[index], {"label": self.labelled_labels[index]})
+        return Samples(self.labelled_samples[index], {"label": self.labelled_labels[index]})

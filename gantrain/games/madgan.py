@@ -10,16 +10,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantrain.games.base import Batch, Request
+from gantrain.games.base import Request
 from gantrain.games.standard import Standard
 from gantrain.losses import Objective, TargetLoss
 from gantrain.networks import Discriminator, Generator, Noise
-from gantrain.networks.conditional import ManyHeaded
+from gantrain.networks.heads import MultiHeadDiscriminator
 from gantrain.ranges import COUNT, NOT_NEGATIVE, within
-from gantrain.tricks.base import Context, Plan, Seen, Shown, Trick
+from gantrain.tricks import RunPlan, Trick, TurnContext
+from gantrain.turns import Batch, LossInputs, Samples
 
 
-class Siblings(Generator):
+class SharedGenerators(Generator):
     """k generators that share all but their last `own` layers with weights.
 
     Noise (N, nz) to samples (N, *shape); the batch falls into k parts in order, one for each.
@@ -34,7 +35,8 @@ class Siblings(Generator):
             for name in layers[: max(len(layers) - own, 0)]:
                 other.set_submodule(name, first.get_submodule(name))
 
-    def forward(self, noise: Tensor) -> Tensor:
+    def forward(self, noise: Tensor, condition: Tensor | None = None) -> Tensor:
+        assert condition is None, "no game gives them labels"
         parts = noise.tensor_split(len(self.each))
         return torch.cat([sibling(part) for sibling, part in zip(self.each, parts, strict=True) if len(part)])
 
@@ -80,39 +82,38 @@ class MADGAN(Standard):
         self.fake_weight = generators if isinstance(loss.adversarial, TargetLoss) else 1
         super().__init__(generator, discriminator, noise, loss, tricks)
 
-    def seat(self, generator: Callable[..., Generator], discriminator: Callable[..., Discriminator]) -> None:
+    def build_players(self, generator: Callable[..., Generator], discriminator: Callable[..., Discriminator]) -> None:
         heads = {"generator": lambda features: nn.Linear(features, self.count)}
-        siblings = partial(Siblings, generator, count=self.count, own=self.own)
-        super().seat(siblings, partial(ManyHeaded, discriminator, heads))
+        siblings = partial(SharedGenerators, generator, count=self.count, own=self.own)
+        super().build_players(siblings, partial(MultiHeadDiscriminator, discriminator, heads))
 
-    def check(self, plan: Plan) -> None:
+    def check(self, plan: RunPlan) -> None:
         super().check(plan)
         if plan.samples < self.count:
             raise ValueError(f"each of {self.count} generators needs a sample: set a larger trainer.batch_size")
 
-    def generate(self, latent: Mapping[str, Tensor], finished: bool = False) -> Shown:
-        shown = super().generate(latent, finished)
-        which = torch.arange(len(shown.samples), device=self.device)
-        parts = which.tensor_split(self.count)
+    def generate(self, batch: Batch, averaged: bool = False) -> Mapping[str, Samples]:
+        made = self.network("generator", averaged)(batch.latent["noise"])
+        parts = torch.arange(len(made), device=self.device).tensor_split(self.count)
         makers = torch.cat([torch.full_like(part, k) for k, part in enumerate(parts)])
-        return Shown(shown.samples, {"generator": makers})
+        return self.to_each(Samples(made, {"generator": makers}))
 
-    def value(self, seen: Seen) -> Tensor:
+    def value(self, inputs: LossInputs) -> Tensor:
         adversarial = self.loss.adversarial
         if not isinstance(adversarial, TargetLoss):
-            return super().value(seen)
-        assert seen.real is not None
-        of_real, of_fake = adversarial.parts(seen.real, seen.fake, seen.real_target, seen.fake_target)
+            return super().value(inputs)
+        assert inputs.real is not None
+        of_real, of_fake = adversarial.parts(inputs.real, inputs.fake, inputs.real_target, inputs.fake_target)
         return of_real + self.fake_weight * of_fake
 
-    def contest(self, discriminator: str, made: Shown, batch: Batch) -> Context:
-        context = super().contest(discriminator, made, batch)
-        features = context.duels[discriminator].fake.features
-        named = self.get_submodule(f"{discriminator}.heads.generator")(features).float()
-        term = self.fake_weight * self.weight * F.cross_entropy(named, made.given["generator"])
+    def discriminator_turn(self, discriminator: str, fakes: Samples, batch: Batch) -> TurnContext:
+        context = super().discriminator_turn(discriminator, fakes, batch)
+        scores = context.comparisons[discriminator].fake
+        named = self.get_submodule(f"{discriminator}.heads.generator")(scores.features).float()
+        term = self.fake_weight * self.weight * F.cross_entropy(named, scores.samples.conditions["generator"])
         return replace(context, terms={**context.terms, "identification": term})
 
-    def gallery(self, n: int) -> Request:
+    def preview_request(self, n: int) -> Request:
         """One row for each generator."""
-        request = super().gallery(n)
+        request = super().preview_request(n)
         return replace(request, columns=n // self.count) if n % self.count == 0 else request

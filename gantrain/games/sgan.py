@@ -8,35 +8,34 @@ from functools import partial
 
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
 
-from gantrain.games.base import Batch, Draw
 from gantrain.games.conditional import needs_labels
-from gantrain.games.labelled import LabelledSet
+from gantrain.games.labelled import FewLabels
 from gantrain.games.standard import Standard
 from gantrain.losses import Objective
 from gantrain.networks import Discriminator, Generator, Noise
 from gantrain.networks.layers import spectrally_normalise
+from gantrain.networks.network import WrappedDiscriminator
 from gantrain.ranges import COUNT, NOT_NEGATIVE, within
-from gantrain.tricks.base import Context, Shown, Trick
+from gantrain.tricks import Trick, TurnContext
+from gantrain.turns import Batch, DrawBatch, Samples
 
 
-class ClassLogits(Discriminator):
+class ClassLogits(WrappedDiscriminator):
     """K class logits l; the class "generated" has the logit 0, so that the logit of real is log Σ exp l_k."""
 
     def __init__(self, network: Callable[[], Discriminator], classes: int) -> None:
-        super().__init__()
         inner = network()
-        self.trunk, self.head = inner.trunk, nn.Linear(inner.feature_count, classes)
-        if any(parametrize.is_parametrized(module) for module in inner.modules()):
+        super().__init__(inner)
+        self.head = nn.Linear(inner.feature_count, classes)
+        if inner.spectrally_normalised:
             spectrally_normalise(self)
 
-    def judge(self, x: Tensor, **told: Tensor) -> tuple[Tensor, Tensor]:
-        features = self.features(x)
-        return self.head(features).logsumexp(1), features
+    def logits(self, features: Tensor) -> Tensor:
+        return self.head(features).logsumexp(1)
 
 
-class SemiSupervised(LabelledSet, Standard):
+class SemiSupervised(FewLabels, Standard):
     """D names the class of the few labelled samples, and tells the unlabelled from fakes; so it learns from both.
 
     Its loss is the value function on the logit of real, and `supervised`, the cross-entropy of labelled samples. The
@@ -72,27 +71,27 @@ class SemiSupervised(LabelledSet, Standard):
         self.weight, self.unsupervised_weight = weight, unsupervised_weight
         super().__init__(generator, discriminator, noise, loss, tricks)
 
-    def seat(self, generator: Callable[..., Generator], discriminator: Callable[..., Discriminator]) -> None:
-        super().seat(generator, partial(ClassLogits, discriminator, self.classes))
+    def build_players(self, generator: Callable[..., Generator], discriminator: Callable[..., Discriminator]) -> None:
+        super().build_players(generator, partial(ClassLogits, discriminator, self.classes))
 
-    def begin(self, draw: Draw, size: int | None) -> None:
+    def begin(self, draw: DrawBatch, size: int | None) -> None:
         self.keep_labelled(draw, size)
 
-    def contest(self, discriminator: str, made: Shown, batch: Batch) -> Context:
-        context = super().contest(discriminator, made, batch)
-        labelled = self.some_labelled(len(made.samples))
-        shown = self.show(labelled, batch)
-        named = self.naming(self.judge(discriminator, shown).features)
-        supervised = F.cross_entropy(named, labelled.given["label"])
+    def discriminator_turn(self, discriminator: str, fakes: Samples, batch: Batch) -> TurnContext:
+        context = super().discriminator_turn(discriminator, fakes, batch)
+        labelled = self.some_labelled(len(fakes))
+        scores = self.score(discriminator, self.discriminator_inputs(labelled, batch), batch)
+        named = self.class_logits(scores.features)
+        supervised = F.cross_entropy(named, labelled.conditions["label"])
         unsupervised = self.unsupervised_weight * context.terms["adversarial"]
         terms = {**context.terms, "adversarial": unsupervised, "supervised": self.weight * supervised}
         return replace(context, terms=terms)
 
-    def naming(self, features: Tensor) -> Tensor:
+    def class_logits(self, features: Tensor) -> Tensor:
         """Class logits (N, K)."""
         return self.get_submodule("discriminator.head")(features).float()
 
     def classify(self, x: Tensor) -> Tensor:
-        judge = self.finished("discriminator")
-        assert isinstance(judge, Discriminator)
-        return judge.head(judge.features(x)).float()
+        network = self.network("discriminator")
+        assert isinstance(network, Discriminator)
+        return network.head(network.features(x)).float()

@@ -10,17 +10,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gantrain.games.base import Batch, Draw, Turn
-from gantrain.games.conditional import Conditional, instead
-from gantrain.games.labelled import LabelledSet
+from gantrain.games.conditional import Conditional
+from gantrain.games.labelled import FewLabels
 from gantrain.losses import Objective
 from gantrain.networks import Discriminator, Generator, Noise
-from gantrain.networks.conditional import Classifier, Conditioning
+from gantrain.networks.conditional import Conditioning
+from gantrain.networks.heads import Classifier
 from gantrain.ranges import COUNT, NOT_NEGATIVE, within
-from gantrain.tricks.base import Context, Plan, Shown, Trick
+from gantrain.tricks import RunPlan, Trick, TurnContext
+from gantrain.turns import Batch, DrawBatch, Samples, Turn
 
 
-class TripleGAN(LabelledSet, Conditional):
+class TripleGAN(FewLabels, Conditional):
     """D judges pairs of sample and label. Labelled samples are real; fake are those of G with the label asked for, and,
     as a share `alpha` of the fakes, unlabelled samples with the label that the classifier C gives them (equation 2).
 
@@ -47,6 +48,7 @@ class TripleGAN(LabelledSet, Conditional):
         ValueError: as `Conditional`; settings out of range.
     """
 
+    classifiers = ("classifier",)
     classifies = True
 
     def __init__(
@@ -83,68 +85,68 @@ class TripleGAN(LabelledSet, Conditional):
         self.classifier_loss, self.confidence, self.balance = classifier_loss, confidence, balance
         super().__init__(generator, discriminator, noise, loss, classes, shape, conditioning, tricks=tricks)
 
-    def check(self, plan: Plan) -> None:
+    def check(self, plan: RunPlan) -> None:
         super().check(plan)
         if self.balance:
             plan.needs_whole_batch("model.balance looks at the mean of the whole batch", ", or model.balance=0")
 
-    def seat(self, generator: Callable[..., Generator], discriminator: Callable[..., Discriminator]) -> None:
-        super().seat(generator, discriminator)
+    def build_players(self, generator: Callable[..., Generator], discriminator: Callable[..., Discriminator]) -> None:
+        super().build_players(generator, discriminator)
         self.classifier = Classifier(self.make_classifier, self.classes)
 
     def install(self, tricks: Mapping[str, Trick]) -> None:
         super().install(tricks)
         self.turns = (*self.turns, Turn("classifier"))
 
-    def begin(self, draw: Draw, size: int | None) -> None:
+    def begin(self, draw: DrawBatch, size: int | None) -> None:
         self.keep_labelled(draw, size)
 
-    def real(self, batch: Batch) -> Shown:
+    def real(self, batch: Batch) -> Mapping[str, Samples]:
         real = batch.data["real"]
         count = int(self.pseudo_real * len(real))  # from the end: the first are among the fakes
-        return instead(self.some_labelled(len(real)), self.named(real[len(real) - count :]))
+        return self.to_each(
+            self.some_labelled(len(real)).replace_first(self.pseudo_labelled(real[len(real) - count :]))
+        )
 
-    def named(self, unlabelled: Tensor) -> Shown:
+    def pseudo_labelled(self, unlabelled: Tensor) -> Samples:
         """With the classifier's most likely labels."""
         if not len(unlabelled):
-            return Shown(unlabelled)
+            return Samples(unlabelled)
         with torch.no_grad():
-            return Shown(unlabelled, {"label": self.classifier(unlabelled).argmax(1)})
+            return Samples(unlabelled, {"label": self.classifier(unlabelled).argmax(1)})
 
-    def contest(self, discriminator: str, made: Shown, batch: Batch) -> Context:
-        unlabelled = batch.data["real"][: round(self.alpha * len(made.samples))]
-        return super().contest(discriminator, instead(made, self.named(unlabelled)), batch)
+    def discriminator_turn(self, discriminator: str, fakes: Samples, batch: Batch) -> TurnContext:
+        unlabelled = batch.data["real"][: round(self.alpha * len(fakes))]
+        return super().discriminator_turn(discriminator, fakes.replace_first(self.pseudo_labelled(unlabelled)), batch)
 
     def terms(self, player: str, batch: Batch) -> dict[str, Tensor]:
         if player != "classifier":
             return super().terms(player, batch)
         labelled = self.some_labelled(len(batch.data["real"]))
-        supervised = self.classifier(labelled.samples).float()
+        supervised = self.classifier(labelled.x).float()
         log_chances = self.classifier(batch.data["real"]).float().log_softmax(1)
         chances = log_chances.exp()
         best = chances.max(1)
         with torch.no_grad():
-            pair = self.show(Shown(batch.data["real"], {"label": best.indices}), batch)
-            logits = self.judge("discriminator", pair).logits.float()
+            pairs = Samples(batch.data["real"], {"label": best.indices})
+            logits = self.score("discriminator", self.discriminator_inputs(pairs, batch), batch).logits.float()
             cost = F.logsigmoid(-logits) if self.classifier_loss == "minimax" else -F.logsigmoid(logits)
-            made = self.generate(batch.latent)
+            fakes = self.generate(batch)
+            (made,) = fakes.values()
         terms = {
-            "supervised": F.cross_entropy(supervised, labelled.given["label"]),
+            "supervised": F.cross_entropy(supervised, labelled.conditions["label"]),
             "adversarial": self.alpha * (best.values * cost).mean(),
         }
         if self.pseudo_weight:
             counts = (batch.step >= self.pseudo_start).float()
-            named = F.cross_entropy(self.classifier(made.samples).float(), made.given["label"])
+            named = F.cross_entropy(self.classifier(made.x).float(), made.conditions["label"])
             terms["pseudo"] = self.pseudo_weight * counts * named
         if self.confidence:
             terms["confidence"] = -self.confidence * (chances * log_chances).sum(1).mean()
         if self.balance:
             mean = log_chances.logsumexp(0) - math.log(len(log_chances))
             terms["balance"] = -self.balance * mean.mean()
-        return self.with_tricks(player, Context(self, batch, made, {}, terms))
-
-    def seats(self) -> tuple[str, ...]:
-        return (*super().seats(), "classifier")
+        return self.trick_terms(player, TurnContext(self, batch, fakes, {}, terms))
 
     def classify(self, x: Tensor) -> Tensor:
-        return self.finished("classifier")(x)
+        return self.network("classifier")(x)

@@ -8,6 +8,7 @@ from typing import Any
 from gantrain.losses.adversarial import AdversarialLoss
 from gantrain.losses.penalties import Penalty
 from gantrain.ranges import within
+from gantrain.schedules import Scheduled
 
 
 class Objective:
@@ -44,3 +45,11 @@ class Objective:
         self.per_sample = per_sample
         self.n_critic, self.n_generator, self.generator_batches = n_critic, n_generator, generator_batches
         self.tricks = dict(tricks or {})
+
+    def due(self, played: int) -> tuple[str, ...]:
+        """The names of the penalties that belong to a discriminator's turn before which it had `played`."""
+        return tuple(name for name, penalty in self.penalties.items() if penalty.is_due(played))
+
+    def scheduled(self) -> list[Scheduled]:
+        """The settings that a schedule moves."""
+        return [setting for penalty in self.penalties.values() for setting in penalty.scheduled()]

@@ -1,7 +1,8 @@
 """How good it is: distances to distributions that are known exactly, coverage of modes, errors of classifiers."""
 
-from gantrain.metrics.base import Evaluation, Metric, evaluate
+from gantrain.metrics.base import Metric, evaluate
 from gantrain.metrics.classifiers import CodeError, TestError
+from gantrain.metrics.evaluation import Evaluation, RealData
 from gantrain.metrics.gaussian import KL, JSDivergence, Moments, OptimalDiscriminator, Wasserstein1
 from gantrain.metrics.modes import Modes, StackedModes
 
@@ -14,6 +15,7 @@ __all__ = [
     "Modes",
     "Moments",
     "OptimalDiscriminator",
+    "RealData",
     "StackedModes",
     "TestError",
     "Wasserstein1",

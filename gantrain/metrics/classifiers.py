@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 
-from gantrain.data import Batches, Place, Source
-from gantrain.metrics.base import Evaluation, Metric
+from gantrain.data import Source
+from gantrain.metrics.base import Metric
+from gantrain.metrics.evaluation import Evaluation, RealData
 
 
 class TestError(Metric):
     """The share of held-out samples that the game's classifier names wrong."""
 
-    keys: ClassVar[tuple[str, ...]] = ("test_error",)
+    keys = ("test_error",)
     needs_classifier = True
 
     def check(self, source: Source) -> None:
@@ -25,30 +23,16 @@ class TestError(Metric):
                 "cifar10, or digits with dataset.held_out=360"
             )
 
-    def prepare(self, source: Source, place: Place) -> None:
-        self._held_out(source, place).close()
-
-    def _held_out(self, source: Source, place: Place) -> Batches:
-        part = source.held_out_part()
-        assert part is not None
-        return part.open(replace(place, limit=None))
+    def prepare(self, real: RealData) -> None:
+        real.open("held_out")
 
     def __call__(self, evaluation: Evaluation) -> dict[str, float]:
-        assert evaluation.classify is not None
-        assert evaluation.place is not None
-        batches = self._held_out(evaluation.source, replace(evaluation.place, say=lambda text: None))
-        assert batches.size is not None
-        try:
-            held = batches.draw(0, batches.size)
-        finally:
-            batches.close()
-        named = evaluation.classify(held["real"].cpu()).argmax(1)
-        labels = held["label"].cpu()
-        return {self.keys[0]: (self.read(named, labels) != labels).double().mean().item()}
+        classes, labels = evaluation.once(held_out_classes)
+        return {self.keys[0]: (self.to_labels(classes, labels) != labels).double().mean().item()}
 
-    def read(self, named: Tensor, labels: Tensor) -> Tensor:
+    def to_labels(self, classes: Tensor, labels: Tensor) -> Tensor:
         """The labels that the classifier's classes stand for."""
-        return named
+        return classes
 
 
 class CodeError(TestError):
@@ -56,17 +40,34 @@ class CodeError(TestError):
 
     keys = ("code_error",)
 
-    def read(self, named: Tensor, labels: Tensor) -> Tensor:
-        return assigned(named, labels)[named]
+    def to_labels(self, classes: Tensor, labels: Tensor) -> Tensor:
+        return assigned(classes, labels)[classes]
 
 
-def assigned(named: Tensor, labels: Tensor) -> Tensor:
+def held_out_classes(evaluation: Evaluation) -> tuple[Tensor, Tensor]:
+    """The class (n,) that the game's classifier gives each held-out sample, and its label (n,).
+
+    Every batch is as large as in training, for a trick may let samples meet: the first samples fill up the last one.
+    """
+    assert evaluation.classify is not None
+    at_once, classes, labels = evaluation.at_once, [], []
+    first: Tensor | None = None
+    for batch in evaluation.real.batches("held_out", at_once=at_once):
+        x = batch["real"]
+        first = x if first is None else first
+        full = torch.cat([x, first[torch.arange(at_once - len(x)) % len(first)]])
+        classes.append(evaluation.classify(full)[: len(x)].argmax(1))
+        labels.append(batch["label"].cpu())
+    return torch.cat(classes), torch.cat(labels)
+
+
+def assigned(codes: Tensor, labels: Tensor) -> Tensor:
     """The label of each code: the one-to-one assignment under which most samples are named right."""
     from scipy.optimize import linear_sum_assignment
 
-    count = int(max(named.max(), labels.max())) + 1
-    table = torch.bincount(named * count + labels, minlength=count * count).view(count, count)
-    codes, found = linear_sum_assignment(table.numpy(), maximize=True)
+    count = int(max(codes.max(), labels.max())) + 1
+    table = torch.bincount(codes * count + labels, minlength=count * count).view(count, count)
+    rows, columns = linear_sum_assignment(table.numpy(), maximize=True)
     mapping = torch.zeros(count, dtype=torch.int64)
-    mapping[torch.from_numpy(codes)] = torch.from_numpy(found)
+    mapping[torch.from_numpy(rows)] = torch.from_numpy(columns)
     return mapping

@@ -13,11 +13,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantrain.data import Mnist, Place
-from gantrain.seeding import mix, seed_default
+from gantrain.data import DataContext, Mnist
+from gantrain.seeding import Purpose, mix, seed_default
 
 STEPS, BATCH, PEAK = 2000, 100, 3e-3
 """Two thousand turns of a hundred, three passes over the set, under a minute on two cores; the highest rate."""
+
+DigitClassifier = Callable[[Tensor], Tensor]
+"""Images (N, 1, 28, 28) in [-1, 1] to the digit (N,) int64, on the CPU."""
 
 
 def network() -> nn.Module:
@@ -29,33 +32,33 @@ def network() -> nn.Module:
     )
 
 
-def digit_classifier(place: Place) -> Callable[[Tensor], Tensor]:
-    """Images (N, 1, 28, 28) in [-1, 1] to the digit (N,) int64; trained on first use.
+def digit_classifier(context: DataContext) -> DigitClassifier:
+    """The classifier; trained on first use.
 
     It is kept under a hash of its layers, how it was trained and on what, and takes the place of a former one.
     """
-    seed_default(mix(0, 1), torch.device("cpu"))
+    seed_default(mix(0, Purpose.DIGIT_CLASSIFIER), torch.device("cpu"))
     model = network()
-    digits, place = Mnist(), replace(place, seed=0, limit=None)
-    file = place.cache / f"digit-classifier-{_key(model, digits.fields(replace(place, say=lambda text: None)))}.pt"
+    digits, context = Mnist(), replace(context, seed=0, limit=None)
+    file = context.cache / f"digit-classifier-{_key(model, digits.fields(replace(context, say=lambda text: None)))}.pt"
     if file.is_file():
         model.load_state_dict(torch.load(file, map_location="cpu", weights_only=True))
     else:
-        place.say("metrics: training a classifier of digits, once")
-        _train(model, digits, place)
+        context.say("metrics: training a classifier of digits, once")
+        _train(model, digits, context)
         partial = file.with_suffix(f".{os.getpid()}")
         torch.save(model.state_dict(), partial)
         partial.replace(file)
-        for former in place.cache.glob("digit-classifier-*.pt"):
+        for former in context.cache.glob("digit-classifier-*.pt"):
             if former != file and re.fullmatch(r"digit-classifier-([0-9a-f]{16}|\d+x\d+)\.pt", former.name):
                 former.unlink(missing_ok=True)
-    model.eval().to(place.device)
+    model.eval().to(context.device)
 
     @torch.no_grad()
-    def name(x: Tensor) -> Tensor:
-        return torch.cat([model(part.to(place.device)).argmax(1).cpu() for part in x.split(1000)])
+    def classify(x: Tensor) -> Tensor:
+        return torch.cat([model(part.to(context.device)).argmax(1).cpu() for part in x.split(1000)])
 
-    return name
+    return classify
 
 
 def _key(model: nn.Module, fields: Mapping[str, np.ndarray]) -> str:
@@ -65,9 +68,9 @@ def _key(model: nn.Module, fields: Mapping[str, np.ndarray]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _train(model: nn.Module, digits: Mnist, place: Place) -> None:
-    model.train().to(place.device)
-    batches = digits.open(place)
+def _train(model: nn.Module, digits: Mnist, context: DataContext) -> None:
+    model.train().to(context.device)
+    batches = digits.open(context)
     optimizer = torch.optim.Adam(model.parameters(), lr=PEAK)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK, STEPS)
     try:

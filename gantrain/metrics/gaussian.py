@@ -10,8 +10,9 @@ import torch
 from scipy.special import expit, ndtr, ndtri
 
 from gantrain.data import Gaussian1d, Source
-from gantrain.metrics.base import Evaluation, Metric
+from gantrain.metrics.base import Metric
 from gantrain.metrics.density import PiecewiseGaussian
+from gantrain.metrics.evaluation import Evaluation
 from gantrain.ranges import within
 
 
@@ -30,9 +31,17 @@ class GaussianMetric(Metric):
         if not isinstance(source, Gaussian1d):
             raise ValueError(f"metric {type(self).__name__} needs dataset=gaussian1d: leave it out of metrics.use")
 
-    def truth(self, evaluation: Evaluation) -> Gaussian1d:
-        assert isinstance(evaluation.source, Gaussian1d)
-        return evaluation.source
+
+def truth_of(evaluation: Evaluation) -> Gaussian1d:
+    """The distribution that is known."""
+    source = evaluation.real.source
+    assert isinstance(source, Gaussian1d)
+    return source
+
+
+def samples_of(evaluation: Evaluation, n: int) -> np.ndarray:
+    """The generated samples as float64 (n, 1)."""
+    return evaluation.samples(n).double().numpy()
 
 
 def wasserstein1_to_normal(samples: np.ndarray, mean: float, std: float) -> float:
@@ -59,8 +68,8 @@ class Wasserstein1(GaussianMetric):
     keys = ("wasserstein1",)
 
     def __call__(self, evaluation: Evaluation) -> dict[str, float]:
-        truth = self.truth(evaluation)
-        return {"wasserstein1": wasserstein1_to_normal(evaluation.samples(self.n), truth.mean, truth.std)}
+        truth, samples = truth_of(evaluation), samples_of(evaluation, self.n)
+        return {"wasserstein1": wasserstein1_to_normal(samples, truth.mean, truth.std)}
 
 
 class Moments(GaussianMetric):
@@ -69,7 +78,7 @@ class Moments(GaussianMetric):
     keys = ("mean", "std")
 
     def __call__(self, evaluation: Evaluation) -> dict[str, float]:
-        x = evaluation.samples(self.n)
+        x = samples_of(evaluation, self.n)
         return {"mean": x.mean(), "std": x.std()}
 
 
@@ -95,8 +104,7 @@ class Densities:
 
 def densities(evaluation: Evaluation, n: int) -> Densities:
     """p and q for the quadrature of Gauss and Legendre between the places where either bends."""
-    truth, samples = evaluation.source, evaluation.samples(n)
-    assert isinstance(truth, Gaussian1d)
+    truth, samples = truth_of(evaluation), samples_of(evaluation, n)
     largest = max(np.abs(samples).max(), abs(truth.mean), truth.std)
     generated = PiecewiseGaussian(samples, narrowest=float(np.spacing(np.float32(largest))))
     edges = np.unique(np.concatenate([truth.mean + truth.std * SCORES, generated.places(SCORES)]))
@@ -112,7 +120,7 @@ class DensityMetric(GaussianMetric):
     """
 
     def __call__(self, evaluation: Evaluation) -> dict[str, float]:
-        if not np.isfinite(evaluation.samples(self.n)).all():
+        if not evaluation.samples(self.n).isfinite().all():
             return dict.fromkeys(self.keys, math.nan)
         return self.figures(evaluation, evaluation.once(densities, self.n))
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import torch
 from scipy.spatial.distance import cdist
 from scipy.special import rel_entr
 
 from gantrain.data import GaussianMixture, Source, StackedMnist
-from gantrain.metrics.base import Evaluation, Metric
-from gantrain.metrics.digit_classifier import digit_classifier
+from gantrain.metrics.base import Metric
+from gantrain.metrics.digit_classifier import DigitClassifier, digit_classifier
+from gantrain.metrics.evaluation import Evaluation, RealData
 from gantrain.ranges import SAMPLES, within
+
+AT_ONCE = 10_000
+"""Points whose distances to all modes are held at once."""
 
 
 class Modes(Metric):
@@ -38,17 +41,22 @@ class Modes(Metric):
             raise ValueError("metric modes needs dataset=ring8 or grid25: leave it out of metrics.use")
 
     def __call__(self, evaluation: Evaluation) -> dict[str, float]:
-        source = evaluation.source
+        source = evaluation.real.source
         assert isinstance(source, GaussianMixture)
         samples = evaluation.samples(self.n)
-        if not np.isfinite(samples).all():
+        if not samples.isfinite().all():
             return dict.fromkeys(self.keys, math.nan)
-        distance = cdist(samples, source.centres.cpu().double().numpy())
-        mode, near = distance.argmin(1), distance.min(1) <= 3 * source.std
-        share = np.bincount(mode, minlength=len(source.centres)) / len(mode)
+        centres = source.centres.cpu().double().numpy()
+        counts, good = np.zeros((2, len(centres)), np.int64)  # samples by mode: all, and those of high quality
+        for part in samples.split(AT_ONCE):
+            distance = cdist(part.double().numpy(), centres)
+            mode, near = distance.argmin(1), distance.min(1) <= 3 * source.std
+            counts += np.bincount(mode, minlength=len(centres))
+            good += np.bincount(mode[near], minlength=len(centres))
+        share = counts / len(samples)
         return {
-            "modes": len(np.unique(mode[near])),
-            "high_quality": near.mean(),
+            "modes": int((good > 0).sum()),
+            "high_quality": good.sum() / len(samples),
             "reverse_kl": rel_entr(share, np.full_like(share, 1 / len(share))).sum(),
         }
 
@@ -75,17 +83,19 @@ class StackedModes(Metric):
             raise ValueError("metric stacked_modes needs dataset=stacked_mnist: leave it out of metrics.use")
 
     def __call__(self, evaluation: Evaluation) -> dict[str, float]:
-        assert isinstance(evaluation.source, StackedMnist)
-        assert evaluation.place is not None
-        name = digit_classifier(evaluation.place)
-        border = evaluation.source.border
-        samples = torch.from_numpy(evaluation.samples(self.n))
-        if not samples.isfinite().all():
-            return dict.fromkeys(self.keys, math.nan)
-        inside = samples[..., border : samples.shape[-2] - border, border : samples.shape[-1] - border]
-        # few at a time, for each part is copied when it is cropped
-        named = [name(part.flatten(0, 1).unsqueeze(1)) for part in inside.split(1000)]
-        digits = torch.cat(named).view(-1, 3).numpy()
-        counts = np.bincount(digits @ np.array([100, 10, 1]), minlength=1000)
+        source = evaluation.real.source
+        assert isinstance(source, StackedMnist)
+        classify = evaluation.real.once(_digit_classifier)
+        inside = slice(source.border, source.border + 28)
+        counts = np.zeros(1000, np.int64)
+        for samples in evaluation.batches(self.n, at_once=1000):
+            if not samples.isfinite().all():
+                return dict.fromkeys(self.keys, math.nan)
+            digits = classify(samples[..., inside, inside].flatten(0, 1).unsqueeze(1)).view(-1, 3).numpy()
+            counts += np.bincount(digits @ np.array([100, 10, 1]), minlength=1000)
         share = counts / counts.sum()
         return {"modes": int((counts > 0).sum()), "reverse_kl": rel_entr(share, np.full(1000, 1e-3)).sum()}
+
+
+def _digit_classifier(real: RealData) -> DigitClassifier:
+    return digit_classifier(real.context)

@@ -1,5 +1,6 @@
 """What learns: generators, discriminators and the layers they share."""
 
+from gantrain.networks.conditioning import Conditioned, Sequential
 from gantrain.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from gantrain.networks.infogan import InfoGANDiscriminator, InfoGANGenerator
 from gantrain.networks.mlp import MLPDiscriminator, MLPGenerator
@@ -9,6 +10,7 @@ from gantrain.networks.pooled import PooledDiscriminator
 from gantrain.networks.resnet import ResNetDiscriminator, ResNetGenerator
 
 __all__ = [
+    "Conditioned",
     "DCGANDiscriminator",
     "DCGANGenerator",
     "Discriminator",
@@ -21,4 +23,5 @@ __all__ = [
     "PooledDiscriminator",
     "ResNetDiscriminator",
     "ResNetGenerator",
+    "Sequential",
 ]

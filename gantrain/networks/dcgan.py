@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Literal
 
-from torch import Tensor, nn
+from torch import nn
 
+from gantrain.networks.conditioning import Sequential
 from gantrain.networks.layers import Crop, Norm, Pad, To4x4, activation, canvas_of, initialise_dcgan, norm2d
-from gantrain.networks.network import Discriminator, Generator, images_only
+from gantrain.networks.network import Discriminator, Generator, NormByLoss, images_only
 from gantrain.ranges import WIDTH, within
 
 WIDEST = 16  # how many times `width` the widest layer has: 1024 of 64 as in the paper
@@ -22,8 +23,8 @@ def _upsampler(kind: str, inside: int, outside: int, bias: bool) -> nn.Module:
     if kind == "transposed":
         return nn.ConvTranspose2d(inside, outside, 4, 2, 1, bias=bias)
     if kind == "nearest":
-        return nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(inside, outside, 3, 1, 1, bias=bias))
-    return nn.Sequential(nn.Conv2d(inside, outside * 4, 3, 1, 1, bias=bias), nn.PixelShuffle(2))
+        return Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(inside, outside, 3, 1, 1, bias=bias))
+    return Sequential(nn.Conv2d(inside, outside * 4, 3, 1, 1, bias=bias), nn.PixelShuffle(2))
 
 
 class DCGANGenerator(Generator):
@@ -67,14 +68,11 @@ class DCGANGenerator(Generator):
         for inside, outside in pairwise(widths):
             layers += [_upsampler(upsample, inside, outside, bias), norm2d(norm, outside), nn.ReLU()]
         layers += [_upsampler(upsample, widths[-1], channels, True), nn.Tanh(), Crop(size, canvas)]
-        self.net = nn.Sequential(*layers)
+        self.net = Sequential(*layers)
         self.apply(initialise_dcgan)
 
-    def forward(self, noise: Tensor) -> Tensor:
-        return self.net(noise)
 
-
-class DCGANDiscriminator(Discriminator):
+class DCGANDiscriminator(NormByLoss, Discriminator):
     """Images (N, C, H, H) to logits (N,), or (N, P) for P patches.
 
     Args:
@@ -105,13 +103,13 @@ class DCGANDiscriminator(Discriminator):
         if discriminator == "patch":
             stages = min(stages, 3)
         widths = [width * min(WIDEST, 2**k) for k in range(stages)]
-        self.trunk = nn.Sequential(Pad(size, canvas))
+        self.trunk, self.canvas = Sequential(Pad(size, canvas)), canvas
         inside = channels
         for stage, outside in enumerate(widths):
             kind: Norm = "none" if stage == 0 else norm
             parts = [nn.Conv2d(inside, outside, 4, 2, 1, bias=kind == "none"), norm2d(kind, outside)]
             parts += [activation("leaky_relu"), nn.Dropout(dropout) if dropout else nn.Identity()]
-            self.trunk.append(nn.Sequential(*(part for part in parts if not isinstance(part, nn.Identity))))
+            self.trunk.append(Sequential(*(part for part in parts if not isinstance(part, nn.Identity))))
             inside = outside
         if discriminator == "whole":
             self.trunk.append(nn.Flatten())
@@ -119,9 +117,3 @@ class DCGANDiscriminator(Discriminator):
         else:
             self.head = nn.Conv2d(inside, 1, 3, 1, 1)
         self.apply(initialise_dcgan)
-
-    @classmethod
-    def auto(cls, key: str, shape: list[int], per_sample: bool) -> Any:
-        if key == "norm":
-            return "layer" if per_sample else "batch"
-        return super().auto(key, shape, per_sample)

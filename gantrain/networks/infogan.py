@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from torch import nn
 
-from torch import Tensor, nn
-
+from gantrain.networks.conditioning import Sequential
 from gantrain.networks.layers import Norm, initialise_dcgan, norm1d, norm2d
-from gantrain.networks.network import Discriminator, Generator, images_only
+from gantrain.networks.network import Discriminator, Generator, NormByLoss, images_only
 from gantrain.ranges import NOT_NEGATIVE, WIDTH, within
 
 
@@ -41,7 +40,7 @@ class InfoGANGenerator(Generator):
         channels, size = images_only(shape, "networks=infogan")
         start, bias = _quarter(size), norm == "none"
         inside = 2 * width * start * start
-        self.net = nn.Sequential(
+        self.net = Sequential(
             *(nn.Linear(noise_dim, hidden, bias=bias), norm1d(norm, hidden), nn.ReLU()),
             *(nn.Linear(hidden, inside, bias=bias), norm1d(norm, inside), nn.ReLU()),
             nn.Unflatten(1, (2 * width, start, start)),
@@ -50,11 +49,8 @@ class InfoGANGenerator(Generator):
         )
         self.apply(initialise_dcgan)
 
-    def forward(self, noise: Tensor) -> Tensor:
-        return self.net(noise)
 
-
-class InfoGANDiscriminator(Discriminator):
+class InfoGANDiscriminator(NormByLoss, Discriminator):
     """Images (N, C, H, H) to logits (N,): two halvings and a linear layer.
 
     Args:
@@ -76,7 +72,7 @@ class InfoGANDiscriminator(Discriminator):
         within(NOT_NEGATIVE, slope=slope)
         channels, size = images_only(shape, "networks=infogan")
         end, bias = _quarter(size), norm == "none"
-        self.trunk = nn.Sequential(
+        self.trunk = Sequential(
             *(nn.Conv2d(channels, width, 4, 2, 1), nn.LeakyReLU(slope)),
             *(nn.Conv2d(width, 2 * width, 4, 2, 1, bias=bias), norm2d(norm, 2 * width), nn.LeakyReLU(slope)),
             *(nn.Flatten(), nn.Linear(2 * width * end * end, hidden, bias=bias)),
@@ -84,9 +80,3 @@ class InfoGANDiscriminator(Discriminator):
         )
         self.head = nn.Linear(hidden, 1)
         self.apply(initialise_dcgan)
-
-    @classmethod
-    def auto(cls, key: str, shape: list[int], per_sample: bool) -> Any:
-        if key == "norm":
-            return "layer" if per_sample else "batch"
-        return super().auto(key, shape, per_sample)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import MutableMapping
 from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations, parametrize
+from torch.nn.utils.parametrizations import _SpectralNorm
+
+from gantrain.networks.conditioning import Conditioned, call
 
 Norm = Literal["batch", "layer", "instance", "none"]
 Activation = Literal["relu", "leaky_relu", "tanh", "sigmoid", "softplus", "elu", "silu", "gelu"]
@@ -25,10 +28,10 @@ _ACTIVATIONS: dict[str, type[nn.Module]] = {
 }
 
 
-class Growing(nn.Module):
-    """A module whose own buffers may come into being while training: loading makes those that a checkpoint holds."""
+class LateBuffers(nn.Module):
+    """A module whose own buffers may come into being after it was built: loading makes those of a checkpoint."""
 
-    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *rest: Any) -> None:
+    def _load_from_state_dict(self, state_dict: MutableMapping[str, Any], prefix: str, *rest: Any) -> None:
         for key, value in state_dict.items():
             name = key.removeprefix(prefix)
             own = isinstance(value, Tensor) and "." not in name and name not in self._parameters
@@ -69,9 +72,15 @@ def norm1d(name: Norm, features: int) -> nn.Module:
 def samples_meet(module: nn.Module) -> bool:
     """Whether the output for one sample depends on the others of its batch.
 
-    True for batch norm and for layers that say so by an attribute `samples_meet`.
+    True for batch norm and for layers that say so by an attribute `samples_meet`. Every layer is looked at: whoever
+    needs to know it in a step asks once, when all layers are in place.
     """
-    return batch_normalised(module) or any(getattr(part, "samples_meet", False) for part in module.modules())
+    return batch_normalised(module) or compares_samples(module)
+
+
+def compares_samples(module: nn.Module) -> bool:
+    """Whether a layer says that it looks at several samples at once, in evaluation too."""
+    return any(getattr(part, "samples_meet", False) for part in module.modules())
 
 
 def batch_normalised(module: nn.Module) -> bool:
@@ -86,8 +95,16 @@ def spectrally_normalise(module: nn.Module) -> None:
     """
     kinds = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d, nn.Embedding)
     for part in list(module.modules()):
-        if isinstance(part, kinds) and not parametrize.is_parametrized(part, "weight"):
+        if isinstance(part, kinds) and not has_spectral_norm(part):
             parametrizations.spectral_norm(part)
+
+
+def has_spectral_norm(layer: nn.Module) -> bool:
+    """Whether the layer's weight has spectral norm, beside whatever other parametrization."""
+    if not parametrize.is_parametrized(layer, "weight"):
+        return False
+    chain = layer.get_submodule("parametrizations.weight")
+    return any(isinstance(part, _SpectralNorm) for part in chain.children())
 
 
 def initialise_dcgan(module: nn.Module) -> None:
@@ -140,12 +157,35 @@ class Crop(nn.Module):
         return x[..., inside, inside]
 
 
-class To4x4(nn.Module):
+class To4x4(Conditioned):
     """Noise (N, nz) to maps (N, C, 4, 4) by one linear map."""
 
     def __init__(self, noise_dim: int, channels: int, bias: bool = True) -> None:
         super().__init__()
         self.linear = nn.Linear(noise_dim, channels * 16, bias=bias)
 
-    def forward(self, noise: Tensor) -> Tensor:
-        return self.linear(noise).unflatten(1, (-1, 4, 4))
+    def forward(self, noise: Tensor, condition: Tensor | None = None) -> Tensor:
+        return call(self.linear, noise, condition).unflatten(1, (-1, 4, 4))
+
+
+class StddevLayer(nn.Module):
+    """Features (N, F, …) to (N, F + 1, …): the standard deviation over a group, averaged over everything else.
+
+    As in the reference code of Karras et al. 2017: biased, with 1e-8 under the root, over interleaved groups.
+
+    Args:
+        group_size: samples in a group, of which the batch must be a multiple; None for the whole batch.
+    """
+
+    samples_meet = True
+
+    def __init__(self, group_size: int | None) -> None:
+        super().__init__()
+        self.group_size = group_size
+
+    def forward(self, x: Tensor) -> Tensor:
+        size = self.group_size or len(x)
+        groups = x.float().unflatten(0, (size, -1))
+        spread = (groups.var(0, correction=0) + 1e-8).sqrt().flatten(1).mean(1)  # one number per group
+        channel = spread.repeat(size).to(x.dtype).view(-1, *[1] * (x.dim() - 1)).expand_as(x[:, :1])
+        return torch.cat([x, channel], 1)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
+from gantrain.networks.conditioning import Sequential
 from gantrain.networks.layers import Activation, Norm, activation, norm1d
 from gantrain.networks.network import Discriminator, Generator, check_shape
 from gantrain.ranges import NOT_NEGATIVE, WIDTH, within
 
 
-def stack(
+def hidden_blocks(
     width: int, hidden: list[int], act: Activation, norm: Norm, dropout: float, norm_first: bool = True
 ) -> tuple[list[nn.Module], int]:
     """One block of linear, norm, activation and dropout per hidden width; and the width at their end."""
@@ -23,7 +24,7 @@ def stack(
         here: Norm = norm if blocks or norm_first else "none"
         parts = [nn.Linear(width, wider), norm1d(here, wider), activation(act), nn.Dropout(dropout)]
         idle = (nn.Identity,) if dropout else (nn.Identity, nn.Dropout)
-        blocks.append(nn.Sequential(*(p for p in parts if not isinstance(p, idle))))
+        blocks.append(Sequential(*(p for p in parts if not isinstance(p, idle))))
         width = wider
     return blocks, width
 
@@ -61,12 +62,12 @@ class MLPGenerator(Generator):
         init_std: float | None = None,
     ) -> None:
         super().__init__()
-        blocks, width = stack(noise_dim, hidden, activation, norm, dropout)
+        blocks, width = hidden_blocks(noise_dim, hidden, activation, norm, dropout)
         check_shape(shape)
         end: list[nn.Module] = [nn.Linear(width, math.prod(shape))]
         if len(shape) == 3:
             end += [nn.Tanh(), nn.Unflatten(1, shape)]
-        self.net = nn.Sequential(*blocks, *end)
+        self.net = Sequential(*blocks, *end)
         _initialise(self, init_std)
 
     @classmethod
@@ -79,9 +80,6 @@ class MLPGenerator(Generator):
             return "batch" if len(shape) == 3 else "none"
         return super().auto(key, shape, per_sample)
 
-    def forward(self, noise: Tensor) -> Tensor:
-        return self.net(noise)
-
 
 class MLPDiscriminator(Discriminator):
     """Samples (N, *shape) to logits (N,).
@@ -91,6 +89,8 @@ class MLPDiscriminator(Discriminator):
 
     The others as for `MLPGenerator`.
     """
+
+    flat = True
 
     def __init__(
         self,
@@ -104,8 +104,8 @@ class MLPDiscriminator(Discriminator):
     ) -> None:
         super().__init__()
         check_shape(shape)
-        blocks, width = stack(math.prod(shape), hidden, activation, norm, dropout, norm_first)
-        self.trunk = nn.Sequential(nn.Flatten(), *blocks)
+        blocks, width = hidden_blocks(math.prod(shape), hidden, activation, norm, dropout, norm_first)
+        self.trunk = Sequential(nn.Flatten(), *blocks)
         self.head = nn.Linear(width, 1)
         _initialise(self, init_std)
 

@@ -2,36 +2,66 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor, nn
 
 from gantrain.automatic import Automatic
+from gantrain.networks.conditioning import Conditioned, Sequential
+from gantrain.networks.layers import has_spectral_norm
 from gantrain.ranges import WIDTH, within
+from gantrain.renamed import refuse_former_names
 
 
-class Generator(nn.Module, Automatic):
-    """Noise (N, nz) to samples (N, *shape)."""
+class Generator(Conditioned, Automatic):
+    """Noise (N, nz) to samples (N, *shape); a conditional one is called with a condition too.
+
+    One that is written otherwise than as the layers `net` has a forward of its own.
+    """
+
+    net: Sequential
+
+    def forward(self, noise: Tensor, condition: Tensor | None = None) -> Tensor:
+        return self.net(noise) if condition is None else self.net(noise, condition)
 
 
 class Discriminator(nn.Module, Automatic):
     """Samples (N, *shape) to logits (N,), or (N, P) where it judges P patches.
 
     `trunk` makes features, `head` makes the logit of them, so that a trick may look at or change what lies between.
+    `flat`: it looks at images as vectors (N, D). `canvas`: the side to which its trunk widens images; None where it
+    takes them as they are. Whether samples meet in it is a question for `gantrain.networks.layers.samples_meet`.
     """
 
     trunk: nn.Sequential
     head: nn.Module
+    flat: bool = False
+    canvas: int | None = None
+
+    def __init_subclass__(cls, **settings: Any) -> None:
+        super().__init_subclass__(**settings)
+        refuse_former_names(cls, {"judge": "score"})
 
     def features(self, x: Tensor) -> Tensor:
         """What the head sees: (N, F), or (N, F, H, W) where patches are judged."""
         return self.trunk(x)
 
-    def judge(self, x: Tensor, **told: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits, and the features under them; `told` is what a conditional one is told about the samples."""
-        features = self.features(x)
-        return self.head(features).flatten(1).squeeze(1), features
+    def logits(self, features: Tensor) -> Tensor:
+        """(N,), or (N, P) where P patches are judged."""
+        return self.head(features).flatten(1).squeeze(1)
 
-    def forward(self, x: Tensor, **told: Tensor) -> Tensor:
-        return self.judge(x, **told)[0]
+    def score(self, x: Tensor, **conditions: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits, and the features under them; `conditions` by name, one row for each sample."""
+        features = self.features(x)
+        return self.logits(features), features
+
+    def forward(self, x: Tensor, **conditions: Tensor) -> Tensor:
+        return self.score(x, **conditions)[0]
+
+    @property
+    def spectrally_normalised(self) -> bool:
+        """Whether it has layers with spectral norm, so that layers that join it should have it too."""
+        return any(has_spectral_norm(part) for part in self.modules())
 
     @property
     def feature_count(self) -> int:
@@ -43,6 +73,25 @@ class Discriminator(nn.Module, Automatic):
         if not isinstance(self.head, nn.Linear):
             raise ValueError("this game needs a discriminator that judges whole samples: set discriminator=whole")
         return self.head.in_features
+
+
+class WrappedDiscriminator(Discriminator):
+    """The trunk and the head of another discriminator, to which layers are added."""
+
+    def __init__(self, inner: Discriminator) -> None:
+        super().__init__()
+        self.trunk, self.head = inner.trunk, inner.head
+        self.flat, self.canvas = inner.flat, inner.canvas
+
+
+class NormByLoss(Automatic):
+    """`norm: auto` is batch norm, or layer norm where the loss forbids samples to meet."""
+
+    @classmethod
+    def auto(cls, key: str, shape: list[int], per_sample: bool) -> Any:
+        if key == "norm":
+            return "layer" if per_sample else "batch"
+        return super().auto(key, shape, per_sample)
 
 
 def check_shape(shape: list[int]) -> None:

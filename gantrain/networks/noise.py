@@ -50,7 +50,7 @@ class Noise(Automatic):
         low, high = (-1.0, 1.0) if self.kind == "uniform" else (-self.range, self.range + self.jitter)
         return low + (high - low) * x.float().sigmoid()
 
-    def draw(self, n: int, device: torch.device) -> Tensor:
+    def sample(self, n: int, device: torch.device) -> Tensor:
         """Noise (n, dim) float32 on the device."""
         if self.kind == "normal":
             return torch.randn(n, self.dim, device=device)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
+from gantrain.networks.conditioning import Sequential
 from gantrain.networks.layers import Norm, norm2d
 from gantrain.networks.network import Discriminator, images_only
 from gantrain.ranges import WIDTH, within
@@ -37,7 +38,7 @@ class PooledDiscriminator(Discriminator):
         def pooling() -> list[nn.Module]:
             return [nn.MaxPool2d(2), nn.Dropout(dropout)]
 
-        self.trunk = nn.Sequential(
+        self.trunk = Sequential(
             *(*convolution(channels, width, 5, 0), *pooling()),
             *convolution(width, 2 * width, 3, 1),
             *(*convolution(2 * width, 2 * width, 3, 0), *pooling()),

@@ -7,6 +7,7 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gantrain.networks.conditioning import Conditioned, Sequential, call
 from gantrain.networks.layers import Crop, Norm, Pad, To4x4, canvas_of, norm2d, spectrally_normalise
 from gantrain.networks.network import Discriminator, Generator, images_only
 from gantrain.ranges import WIDTH, within
@@ -17,7 +18,7 @@ def _width_at(width: int, side: int) -> int:
     return max(width * 32 // max(side, 32), 16)
 
 
-class Block(nn.Module):
+class Block(Conditioned):
     """norm, ReLU, conv, norm, ReLU, conv beside a shortcut; doubles, halves or keeps the resolution.
 
     `first` leaves out the leading norm and ReLU, for a block that sees the image itself.
@@ -40,15 +41,16 @@ class Block(nn.Module):
         learned = inside != outside or resample != "keep"
         self.shortcut = nn.Conv2d(inside, outside, 1) if learned else nn.Identity()
 
-    def forward(self, x: Tensor) -> Tensor:
-        h = x if self.first else F.relu(self.norm1(x))
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        h = x if self.first else F.relu(call(self.norm1, x, condition))
         if self.resample == "up":
             h, x = F.interpolate(h, scale_factor=2), F.interpolate(x, scale_factor=2)
-        h = self.conv2(F.relu(self.norm2(self.conv1(h))))
+        h = F.relu(call(self.norm2, call(self.conv1, h, condition), condition))
+        h = call(self.conv2, h, condition)
         if self.resample == "down":
             # averaging before the 1x1 shortcut equals averaging after it, at a quarter of the work
             h, x = F.avg_pool2d(h, 2), F.avg_pool2d(x, 2)
-        return h + self.shortcut(x)
+        return h + call(self.shortcut, x, condition)
 
 
 class ResNetGenerator(Generator):
@@ -75,11 +77,8 @@ class ResNetGenerator(Generator):
             layers.append(Block(inside, outside, "up", norm))
             inside = outside
         layers += [norm2d(norm, inside), nn.ReLU(), nn.Conv2d(inside, channels, 3, 1, 1), nn.Tanh(), Crop(size, canvas)]
-        self.net = nn.Sequential(*layers)
+        self.net = Sequential(*layers)
         _initialise(self)
-
-    def forward(self, noise: Tensor) -> Tensor:
-        return self.net(noise)
 
 
 class SumPool(nn.Module):
@@ -115,7 +114,7 @@ class ResNetDiscriminator(Discriminator):
         within(WIDTH, width=width)
         channels, size = images_only(shape, "networks=resnet")
         canvas = canvas_of(size, 16, 128, "networks=resnet")
-        self.trunk = nn.Sequential(Pad(size, canvas))
+        self.trunk, self.canvas = Sequential(Pad(size, canvas)), canvas
         side, inside = canvas, channels
         while side > 8:
             side, outside = side // 2, _width_at(width, side)

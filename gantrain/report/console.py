@@ -1,19 +1,16 @@
-"""What is printed, and run.log, which keeps it."""
+"""What is printed, and the log that keeps it."""
 
 from __future__ import annotations
 
 import sys
 import time
-from pathlib import Path
 from typing import TextIO
 
 from tqdm import tqdm
 
-from gantrain.files import append
-
 
 class Console:
-    """Prints lines and writes them to run.log once there is a folder; lines said before are written then."""
+    """Prints lines and writes them to the run's log once there is one; lines said before are written then."""
 
     def __init__(self) -> None:
         self._early: list[str] = []
@@ -25,20 +22,16 @@ class Console:
         self.note(text)
 
     def note(self, text: str) -> None:
-        """Into run.log only."""
+        """Into the log only."""
         line = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}"
         if self._file is None:
             self._early.append(line)
         else:
             print(line, file=self._file, flush=True)
 
-    def keep_in(self, folder: Path) -> None:
-        """From now on into the run's log, with what was said before.
-
-        Raises:
-            UserError: that is a link.
-        """
-        self._file = append(folder / "run.log")
+    def keep_in(self, log: TextIO) -> None:
+        """From now on into the run's log too, with what was said before; `close` closes it."""
+        self._file = log
         for line in self._early:
             print(line, file=self._file, flush=True)
         self._early = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 
 def summarise(module: nn.Module, call: Callable[[], object]) -> str:
@@ -21,7 +22,7 @@ def summarise(module: nn.Module, call: Callable[[], object]) -> str:
         handles.append(leaf.register_forward_hook(hook))
 
     for name, part in module.named_modules():
-        own = not any(True for _ in part.children()) or hasattr(part, "parametrizations")
+        own = not any(True for _ in part.children()) or parametrize.is_parametrized(part)
         if own and ".parametrizations" not in name:
             watch(name, part)
     try:

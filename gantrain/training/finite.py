@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gantrain.games import Game
 from gantrain.training.meter import Meter
-from gantrain.training.state import Player
+from gantrain.training.state import Learner
 
 LARGEST = 2.0**24
 """Of a good weight: beyond it float32 no longer holds every whole number, and no update of a sensible size moves it."""
@@ -31,7 +31,7 @@ def check_losses(numbers: Mapping[str, float], step: int) -> None:
             raise NotFinite(f"{tag} is not finite by step {step:,}")
 
 
-def check_state(game: Game, players: Mapping[str, Player], step: int) -> None:
+def check_state(game: Game, learners: Mapping[str, Learner], step: int) -> None:
     """Looks at parameters, averages, buffers of tricks and the optimizers' state, by one transfer from the device.
 
     Raises:
@@ -40,10 +40,10 @@ def check_state(game: Game, players: Mapping[str, Player], step: int) -> None:
     held = dict(_floats(game.named_parameters()))
     weights = len(held)
     held |= _floats(game.named_buffers())
-    for name, player in players.items():
-        for number, state in enumerate(player.optimizer.state.values()):
+    for name, learner in learners.items():
+        for number, state in enumerate(learner.optimizer.state.values()):
             held |= _floats((f"optimizer of {name}, {key} {number}", value) for key, value in state.items())
-    for place, (name, value) in enumerate(zip(held, largest(list(held.values())).tolist(), strict=True)):
+    for place, (name, value) in enumerate(zip(held, largest_magnitudes(list(held.values())).tolist(), strict=True)):
         if not math.isfinite(value):
             raise NotFinite(f"{name} is not finite by step {step:,}")
         if place < weights and value > LARGEST:
@@ -58,7 +58,7 @@ def check_samples(samples: Tensor) -> None:
         raise NotFinite("not every sample that the generator makes is finite")
 
 
-def largest(tensors: Sequence[Tensor]) -> Tensor:
+def largest_magnitudes(tensors: Sequence[Tensor]) -> Tensor:
     """The largest absolute value of each tensor, on the device of the first; NaN where it holds one."""
     if not tensors:
         return torch.zeros(0)
@@ -86,24 +86,24 @@ class Skipping:
         self._longest: dict[str, Tensor] = {}
         self._before: dict[tuple[int | None, str], Tensor] = {}
 
-    def begin(self, player: Player) -> None:
+    def begin(self, learner: Learner) -> None:
         """Before the turn."""
-        self._before = {key: tensor.clone() for key, tensor in self._held(player).items()}
+        self._before = {key: tensor.clone() for key, tensor in self._held(learner).items()}
 
     @torch.no_grad()
-    def end(self, player: Player, finite: Tensor, meter: Meter) -> None:
+    def end(self, learner: Learner, finite: Tensor, meter: Meter) -> None:
         """After the turn; `finite`: () bool, whether its gradients were."""
-        now = self._held(player)
+        now = self._held(learner)
         for key, before in self._before.items():
             now[key].copy_(torch.where(finite, now[key], before))
         new = now.keys() - self._before.keys()
         if new and not bool(finite):
-            self._forget(player, new)
+            self._forget(learner, new)
         self._before = {}
-        count = torch.where(finite, 0, self._in_a_row.get(player.name, self._zero) + 1)
-        self._in_a_row[player.name] = count
-        self._longest[player.name] = torch.maximum(self._longest.get(player.name, self._zero), count)
-        meter.add(f"skipped/{player.name}", ~finite)
+        count = torch.where(finite, 0, self._in_a_row.get(learner.name, self._zero) + 1)
+        self._in_a_row[learner.name] = count
+        self._longest[learner.name] = torch.maximum(self._longest.get(learner.name, self._zero), count)
+        meter.add(f"skipped/{learner.name}", ~finite)
 
     def check(self, step: int) -> None:
         """Raises:
@@ -115,22 +115,22 @@ class Skipping:
                     f"the gradients of {name} were not finite in {int(count)} turns in a row by step {step:,}"
                 )
 
-    def _held(self, player: Player) -> dict[tuple[int | None, str], Tensor]:
+    def _held(self, learner: Learner) -> dict[tuple[int | None, str], Tensor]:
         """By the number of a parameter and the key of its state ("" for itself), or by the name of a buffer."""
         held: dict[tuple[int | None, str], Tensor] = {(None, name): b for name, b in self._game.named_buffers()}
         held |= {(None, f"averages.{name}"): p.detach() for name, p in self._game.averages.named_parameters()}
-        for number, parameter in enumerate(player.parameters):
+        for number, parameter in enumerate(learner.parameters):
             held[number, ""] = parameter.detach()
-            state = player.optimizer.state.get(parameter, {})
+            state = learner.optimizer.state.get(parameter, {})
             held |= {(number, key): value for key, value in state.items() if isinstance(value, Tensor)}
         return held
 
-    def _forget(self, player: Player, new: set[tuple[int | None, str]]) -> None:
+    def _forget(self, learner: Learner, new: set[tuple[int | None, str]]) -> None:
         for number, name in new:
             if number is None:
                 forget_buffer(self._game, name)
             else:
-                player.optimizer.state.pop(player.parameters[number], None)
+                learner.optimizer.state.pop(learner.parameters[number], None)
 
 
 def forget_buffer(game: Game, name: str) -> None:

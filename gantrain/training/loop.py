@@ -14,10 +14,11 @@ from torch import Tensor
 from gantrain.errors import Stopped
 from gantrain.report.console import Bar, Console
 from gantrain.report.recorder import Recorder
-from gantrain.training.checkpoints import Checkpoints, go_back, steps_in
+from gantrain.runs import StatusFile
+from gantrain.training.checkpoints import Checkpoints, go_back
 from gantrain.training.finite import NotFinite, check_losses, check_samples, check_state
 from gantrain.training.meter import Clock
-from gantrain.training.round import Round
+from gantrain.training.rounds import Rounds
 from gantrain.training.signals import noted_signals
 from gantrain.training.state import Progress
 
@@ -64,17 +65,21 @@ class Limits:
 
 @dataclass
 class Run:
-    """What the loop works with. `look` makes a picture of samples, `judge` evaluates, `probe` makes a few samples."""
+    """What the loop works with."""
 
-    round: Round
+    rounds: Rounds
     progress: Progress
     limits: Limits
+    status: StatusFile
     checkpoints: Checkpoints
     recorder: Recorder
     console: Console
-    look: Callable[[str], np.ndarray]
-    judge: Callable[[], dict[str, float]]
-    probe: Callable[[], Tensor]
+    render_picture: Callable[[int], np.ndarray]
+    """A picture (height, width, C) of samples as they are in this step."""
+    evaluate: Callable[[], dict[str, float]]
+    """The figures of every metric, by tag."""
+    probe_samples: Callable[[], Tensor]
+    """A few samples, to see whether they are finite."""
 
 
 def train(run: Run) -> dict[str, float]:
@@ -84,28 +89,28 @@ def train(run: Run) -> dict[str, float]:
         Stopped: a signal came; the run was saved.
         NotFinite: a loss, a weight or a sample is no number; nothing was saved over a good checkpoint.
     """
-    progress, limits, recorder, round = run.progress, run.limits, run.recorder, run.round
-    game, players = round.game, round.players
+    progress, limits, recorder, rounds = run.progress, run.limits, run.recorder, run.rounds
+    game, learners = rounds.game, rounds.learners
     began, before = time.monotonic(), progress.seconds
-    bar = Bar(run.console, progress.step, limits.steps, round.batch_size)
-    clock = Clock(progress.step, round.batches.waited, round.batch_size)
-    best = run.checkpoints.best_figure(limits.best, progress.step) if limits.best else None
+    bar = Bar(run.console, progress.step, limits.steps, rounds.batch_size)
+    clock = Clock(progress.step, rounds.batches.waited, rounds.batch_size)
+    best = run.checkpoints.files.best_figure(limits.best, progress.step) if limits.best else None
     best = best if limits.better(best, progress.best) else progress.best
     ended: str | None = None
     stopped: signal.Signals | None = None
 
     with noted_signals() as caught:
         if progress.step == 0:
-            recorder.picture(run.look("step 0"), 0)
-        if limits.rollbacks and not steps_in(run.checkpoints.folder):  # it may go back as far as here
+            recorder.picture(run.render_picture(0), 0)
+        if limits.rollbacks and run.checkpoints.files.last() is None:  # it may go back as far as here
             _check(run, {}, state=True)
-            run.checkpoints.save(game, players, progress)
+            run.checkpoints.save(game, learners, progress)
         owing = progress.step > 0
         while ended is None:
             # play each player's turns; a run that goes on first does what its last step still owes
             logging = not owing and limits.log.due(progress.step + 1)
             if not owing:
-                round.play(progress, observe=logging)
+                rounds.play(progress, observe=logging)
                 progress.seconds = before + time.monotonic() - began
             step = progress.step
 
@@ -117,51 +122,51 @@ def train(run: Run) -> dict[str, float]:
             saving = not owing and (limits.save.due(step) or ended is not None)
             scheduled = limits.evaluate.due(step)
             evaluating = progress.figures is None and not stopped and (scheduled or ended is not None)
-            numbers = round.meter.read(go_on=not (logging or saving)) if logging or saving or evaluating else {}
+            numbers = rounds.meter.read(go_on=not (logging or saving)) if logging or saving or evaluating else {}
             if logging or saving:
-                rates = {f"lr/{name}": player.rate for name, player in players.items()}
-                recorder.numbers(numbers | rates | clock.read(step, round.batches.waited), step)
-                bar.show({name: numbers[f"loss/{name}/total"] for name in players})
+                rates = {f"lr/{name}": learner.rate for name, learner in learners.items()}
+                recorder.numbers(numbers | rates | clock.read(step, rounds.batches.waited), step)
+                bar.show({name: numbers[f"loss/{name}/total"] for name in learners})
             if not owing:
                 bar.at(step)
+                run.status.beat()
                 if limits.histograms.due(step):
-                    recorder.histograms(_histograms(round), step)
+                    recorder.histograms(_histograms(rounds), step)
 
             # is all of it finite? else go back, or stop
             try:
                 _check(run, numbers, state=saving or evaluating)
             except NotFinite as fault:
                 _go_back(run, fault)
-                clock.read(progress.step, round.batches.waited)
+                clock.read(progress.step, rounds.batches.waited)
                 ended = None
                 continue
 
             # save, before anything that could fail
             if saving:
-                run.checkpoints.save(game, players, progress)
+                run.checkpoints.save(game, learners, progress)
 
             # evaluate
             if evaluating:
-                progress.figures = figures = run.judge()
+                progress.figures = figures = run.evaluate()
                 if figures:
                     recorder.numbers(figures, step)
                     run.console.say(f"step {step:,}  " + "  ".join(f"{_last(k)} {v:.4g}" for k, v in figures.items()))
                 value = figures.get(limits.best) if limits.best else None
                 if scheduled:  # the one that ends a run teaches nothing: a run that goes on would not have had it
-                    reasons = [trick.should_stop(figures) for trick in game.each_trick()]
-                    progress.ended = next((reason for reason in reasons if reason), None)
+                    progress.ended = game.tricks.should_stop(figures)
                     progress.best = value if limits.better(value, progress.best) else progress.best
                 ended = ended or progress.ended
                 is_best = limits.better(value, best)
                 if is_best or saving or ended or owing:  # once more: what it taught belongs into the checkpoint
-                    file = run.checkpoints.save(game, players, progress)
+                    file = run.checkpoints.save(game, learners, progress)
                     if is_best:
                         best = value
-                        run.checkpoints.mark_best(file)
+                        run.checkpoints.files.mark_best(file)
 
             # sample
             if (limits.samples.due(step) or ended) and not (owing and recorder.has_picture(step)):
-                recorder.picture(run.look(f"step {step:,}"), step)
+                recorder.picture(run.render_picture(step), step)
             owing = False
         bar.close()
         recorder.finish()
@@ -178,31 +183,31 @@ def _last(tag: str) -> str:
 def _check(run: Run, numbers: Mapping[str, float], state: bool) -> None:
     """Raises NotFinite where the losses are not, or too many turns were skipped; with `state`, where it is not good."""
     step = run.progress.step
-    if run.round.skipping is None:
+    if run.rounds.skipping is None:
         check_losses(numbers, step)
     elif numbers:
-        run.round.skipping.check(step)
+        run.rounds.skipping.check(step)
     if state:
-        check_state(run.round.game, run.round.players, step)
-        check_samples(run.probe())
+        check_state(run.rounds.game, run.rounds.learners, step)
+        check_samples(run.probe_samples())
 
 
 def _go_back(run: Run, fault: NotFinite) -> None:
     """To the last good checkpoint; raises the fault where there is none, or the run went back too often."""
-    round, progress, good = run.round, run.progress, steps_in(run.checkpoints.folder)
-    if not good or progress.rollbacks >= run.limits.rollbacks:
+    rounds, progress, good = run.rounds, run.progress, run.checkpoints.files.last()
+    if good is None or progress.rollbacks >= run.limits.rollbacks:
         raise fault
-    go_back(good[-1], round.game, round.players, progress)
-    round.machine.place(round.game)
-    round.meter.clear()
+    go_back(good, rounds.game, rounds.learners, progress)
+    rounds.machine.place(rounds.game)
+    rounds.meter.clear()
     run.recorder.rewind(progress.step)
     run.console.say(f"{fault}: back to step {progress.step:,}, {progress.rollbacks} of {run.limits.rollbacks} times")
 
 
-def _histograms(round: Round) -> dict[str, Tensor]:
+def _histograms(rounds: Rounds) -> dict[str, Tensor]:
     found = {}
-    for player in round.players:
-        module = getattr(round.game, player, None)
+    for player in rounds.learners:
+        module = getattr(rounds.game, player, None)
         for name, parameter in module.named_parameters() if module is not None else ():
             found[f"weight/{player}/{name}"] = parameter
             if parameter.grad is not None:

@@ -9,34 +9,43 @@ from torch import Tensor
 
 
 class Meter:
-    """Means since the last reading. Adding is a device operation; `read` is the one transfer."""
+    """Means since the last reading. Adding is a device operation; `read` is the one transfer.
 
-    def __init__(self) -> None:
-        self._sums: dict[str, Tensor] = {}
+    Sums stand in places of tensors that are made once, so that a captured turn always finds them.
+    """
+
+    def __init__(self, device: torch.device | None = None, places: int = 64) -> None:
+        self._device, self._count_of_places = device, places
+        self._pages: list[Tensor] = []
+        self._places: dict[str, Tensor] = {}
         self._counts: dict[str, int] = {}
 
     def add(self, tag: str, value: Tensor) -> None:
-        value = value.detach().float()
-        if tag in self._sums:
-            self._sums[tag].add_(value)
-            self._counts[tag] += 1
-        else:
-            self._sums[tag] = value.clone()
-            self._counts[tag] = 1
+        if tag not in self._places:
+            page, place = divmod(len(self._places), self._count_of_places)
+            if page == len(self._pages):
+                self._pages.append(torch.zeros(self._count_of_places, device=self._device))
+            self._places[tag] = self._pages[page][place]
+        self._places[tag].add_(value.detach())
+        self._counts[tag] = self._counts.get(tag, 0) + 1
 
     def read(self, go_on: bool = False) -> dict[str, float]:
-        """The means; then the meter starts anew, unless it is to `go_on`."""
-        if not self._sums:
+        """The means of what was added; then the meter starts anew, unless it is to `go_on`."""
+        if not any(self._counts.values()):
             return {}
-        sums = torch.stack(list(self._sums.values())).tolist()
-        means = {tag: total / self._counts[tag] for tag, total in zip(self._sums, sums, strict=True)}
+        sums = torch.cat(self._pages).tolist()
+        means = {
+            tag: total / self._counts[tag] for tag, total in zip(self._places, sums, strict=False) if self._counts[tag]
+        }
         if not go_on:
             self.clear()
         return means
 
     def clear(self) -> None:
         """Forgets what was added."""
-        self._sums, self._counts = {}, {}
+        for page in self._pages:
+            page.zero_()
+        self._counts = dict.fromkeys(self._counts, 0)
 
 
 class Clock:

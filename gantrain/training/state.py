@@ -1,14 +1,15 @@
-"""What a run goes on from: its counters, and its players with what moves them."""
+"""What a run goes on from: its counters, and its learners: players with what moves them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import nn
 
-from gantrain.training.schedules import Schedule
+from gantrain.schedules import Number, RateSchedule, Schedule
 
 
 @dataclass
@@ -32,23 +33,40 @@ class Progress:
 
 
 @dataclass
-class Player:
-    """A player's parameters and what moves them."""
+class Learner:
+    """A player's parameters and what moves them.
+
+    Attributes:
+        schedule: a factor on every learning rate.
+        moving: settings of the optimizer that schedules move, such as `betas`: a number, or a list of them.
+        rates: the learning rates without the factor.
+    """
 
     name: str
     parameters: Sequence[nn.Parameter]
     optimizer: torch.optim.Optimizer
-    schedule: Schedule
+    schedule: RateSchedule
+    moving: Mapping[str, Number | Sequence[Number]] = field(default_factory=dict)
     rates: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.rates = [float(group["lr"]) for group in self.optimizer.param_groups]
 
-    def set_rate(self, step: int, steps: int) -> None:
+    def move_to(self, step: int, steps: int) -> None:
+        """Sets what follows from the step: learning rates, and whatever else moves."""
         factor = self.schedule(step, steps)
+        now = {name: number_at(setting, step, steps) for name, setting in self.moving.items()}
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
-            group["lr"] = rate * factor
+            group.update(now)
+            group["lr"] = now.get("lr", rate) * factor
 
     @property
     def rate(self) -> float:
         return float(self.optimizer.param_groups[0]["lr"])
+
+
+def number_at(setting: Number | Sequence[Number], step: int, steps: int) -> Any:
+    """A setting as it is in step `step` (from 0) of `steps`."""
+    if isinstance(setting, Sequence):
+        return tuple(number_at(part, step, steps) for part in setting)
+    return setting(step, steps) if isinstance(setting, Schedule) else setting

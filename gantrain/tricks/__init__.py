@@ -1,7 +1,7 @@
 """What helps: small classes hooked into the few places that a trick may touch."""
 
 from gantrain.tricks.ada import ADA
-from gantrain.tricks.base import Context, Duel, Judged, Plan, Seen, Shown, Trick
+from gantrain.tricks.base import Trick
 from gantrain.tricks.consistency import Consistency
 from gantrain.tricks.diffaugment import DiffAugment
 from gantrain.tricks.early_stopping import EarlyStopping
@@ -11,6 +11,7 @@ from gantrain.tricks.feature_matching import FeatureMatching
 from gantrain.tricks.gradient_clipping import GradientClipping
 from gantrain.tricks.historical_averaging import HistoricalAveraging
 from gantrain.tricks.instance_noise import InstanceNoise
+from gantrain.tricks.interface import RunPlan, TurnContext
 from gantrain.tricks.label_flipping import LabelFlipping
 from gantrain.tricks.label_smoothing import LabelSmoothing
 from gantrain.tricks.lecam import LeCam
@@ -30,16 +31,13 @@ __all__ = [
     "ADA",
     "EMA",
     "Consistency",
-    "Context",
     "DiffAugment",
-    "Duel",
     "EarlyStopping",
     "ExperienceReplay",
     "FeatureMatching",
     "GradientClipping",
     "HistoricalAveraging",
     "InstanceNoise",
-    "Judged",
     "LabelFlipping",
     "LabelSmoothing",
     "LeCam",
@@ -48,12 +46,11 @@ __all__ = [
     "ModeSeeking",
     "Orthogonal",
     "Packing",
-    "Plan",
-    "Seen",
-    "Shown",
+    "RunPlan",
     "SpectralNorm",
     "TopK",
     "Trick",
+    "TurnContext",
     "Unrolled",
     "VirtualBatchNorm",
     "WeightClipping",

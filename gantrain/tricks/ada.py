@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from gantrain.ranges import COUNT, within
-from gantrain.tricks.base import Context, Plan, Trick, is_discriminator
+from gantrain.tricks.base import Trick
 from gantrain.tricks.diffaugment import needs_pictures
-
-if TYPE_CHECKING:
-    from gantrain.games.base import Batch, Game
+from gantrain.tricks.interface import GameInterface, RunPlan, TurnContext
+from gantrain.turns import Batch, Player
 
 
 class ADA(Trick):
@@ -56,7 +55,7 @@ class ADA(Trick):
         for name in ("p", "signs", "count", "turns"):
             self.register_buffer(name, torch.zeros(()))
 
-    def setup(self, game: Game) -> None:
+    def setup(self, game: GameInterface) -> None:
         threshold = game.loss.adversarial.threshold
         if threshold is None:
             raise ValueError(
@@ -65,13 +64,13 @@ class ADA(Trick):
             )
         self.threshold = threshold
 
-    def check(self, plan: Plan) -> None:
+    def check(self, plan: RunPlan) -> None:
         needs_pictures("ada", plan)
 
     def numbers(self) -> Mapping[str, Tensor]:
         return {"p": self.p}
 
-    def view(self, x: Tensor, batch: Batch) -> Tensor:
+    def augment(self, x: Tensor, batch: Batch) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):  # places in bf16 would be pixels away
             x = x.float()
             if "blit" in self.augmentations or "geometry" in self.augmentations:
@@ -79,17 +78,17 @@ class ADA(Trick):
             return self._colour(x) if "colour" in self.augmentations else x
 
     @torch.no_grad()
-    def terms(self, player: str, context: Context) -> Mapping[str, Tensor]:
-        duel = context.duels.get(player)
-        if duel is not None and duel.real is not None and is_discriminator(player):
-            logits = duel.real.logits.float()
+    def terms(self, player: Player, context: TurnContext) -> Mapping[str, Tensor]:
+        comparison = context.comparisons.get(player.name)
+        if comparison is not None and comparison.real is not None and player.is_discriminator:
+            logits = comparison.real.logits.float()
             self.signs += (logits - self.threshold).sign().sum()
             self.count += logits.numel()
         return {}
 
     @torch.no_grad()
-    def after_update(self, player: str, game: Game, samples: int) -> None:
-        if player != game.discriminators[0]:
+    def after_update(self, player: Player, game: GameInterface, samples: int) -> None:
+        if player.name != game.discriminators[0]:
             return
         self.turns += 1
         due = self.turns >= self.interval
@@ -150,7 +149,7 @@ class ADA(Trick):
         if channels != 3:
             return x
         angle = self._with(self.p, (2 * torch.rand(n, device=x.device) - 1) * math.pi, 0.0)
-        x = torch.einsum("nij,njhw->nihw", about_grey(angle).to(x.dtype), x)  # hue
+        x = torch.einsum("nij,njhw->nihw", hue_rotation(angle).to(x.dtype), x)  # hue
         saturation = self._with(self.p, torch.exp2(normal(1.0)), 1.0).view(shape)
         grey = x.mean(1, keepdim=True)
         return grey + (x - grey) * saturation
@@ -178,7 +177,7 @@ def translation(x: Tensor, y: Tensor) -> Tensor:
     return _matrix([[one, zero, x], [zero, one, y], [zero, zero, one]])
 
 
-def about_grey(angle: Tensor) -> Tensor:
+def hue_rotation(angle: Tensor) -> Tensor:
     """Rotations (N, 3, 3) of colours about the axis of greys, by Rodrigues' formula."""
     cos, sin = angle.cos(), angle.sin() / math.sqrt(3)
     same, next_, last = cos + (1 - cos) / 3, (1 - cos) / 3 - sin, (1 - cos) / 3 + sin

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Literal
 
 import torch
@@ -11,11 +10,14 @@ from torch import Tensor
 
 from gantrain.data.augment import Augment
 from gantrain.ranges import NOT_NEGATIVE, within
-from gantrain.tricks.base import Context, Judged, Plan, Trick, is_discriminator
+from gantrain.schedules import Number, Scheduled
+from gantrain.tricks.base import Trick
+from gantrain.tricks.interface import RunPlan, TurnContext
+from gantrain.turns import Player, Scores
 
 
 class Consistency(Trick):
-    """D also pays λ·E[(D(x) - D(T(x)))²]: its verdict should not depend on the augmentation T (Zhang et al. 2020).
+    """D also pays λ·E[(D(x) - D(T(x)))²]: its logit should not depend on the augmentation T (Zhang et al. 2020).
 
     Args:
         weight: λ for real samples, 10 in the paper.
@@ -30,15 +32,16 @@ class Consistency(Trick):
 
     def __init__(
         self,
-        weight: float = 10.0,
-        fake_weight: float = 0.0,
+        weight: Number = 10.0,
+        fake_weight: Number = 0.0,
         augment: Literal["shift_flip", "noise"] = "shift_flip",
         shift: int = 4,
         std: float = 0.05,
     ) -> None:
         super().__init__()
         within(NOT_NEGATIVE, weight=weight, fake_weight=fake_weight, shift=shift, std=std)
-        self.weight, self.fake_weight, self.augment, self.shift, self.std = weight, fake_weight, augment, shift, std
+        self.weight, self.fake_weight, self.shift, self.std = Scheduled(weight), Scheduled(fake_weight), shift, std
+        self.kind = augment  # `augment` is a hook
         self.move = Augment(flip=True, crop=shift)
 
     @classmethod
@@ -47,22 +50,26 @@ class Consistency(Trick):
             return "shift_flip" if len(shape) == 3 else "noise"
         return super().auto(key, shape, per_sample)
 
-    def check(self, plan: Plan) -> None:
-        if self.augment == "shift_flip" and (len(plan.shape) != 3 or self.shift >= plan.shape[1]):
+    def check(self, plan: RunPlan) -> None:
+        if self.kind == "shift_flip" and (len(plan.shape) != 3 or self.shift >= plan.shape[1]):
             raise ValueError("consistency can shift only pictures, by less than their side: set augment=noise")
 
-    def terms(self, player: str, context: Context) -> Mapping[str, Tensor]:
-        if not is_discriminator(player):
+    def terms(self, player: Player, context: TurnContext) -> Mapping[str, Tensor]:
+        if not player.is_discriminator:
             return {}
-        duel = context.duels[player]
-        wanted = [(duel.real, self.weight), (duel.fake, self.fake_weight)]
+        comparison = context.comparisons[player.name]
+        wanted = [(comparison.real, self.weight), (comparison.fake, self.fake_weight)]
         parts = [
-            weight * self._change(context, player, judged) for judged, weight in wanted if judged is not None and weight
+            weight.now * self._change(context, player, scores)
+            for scores, weight in wanted
+            if scores is not None and weight.setting != 0
         ]
         return {"consistency": torch.stack(parts).sum()} if parts else {}
 
-    def _change(self, context: Context, player: str, judged: Judged) -> Tensor:
-        x = judged.shown.samples.detach()
-        augmented = self.move(x) if self.augment == "shift_flip" else x + self.std * torch.randn_like(x)
-        again = context.game.judge(player, replace(judged.shown, samples=augmented))
-        return (judged.logits.float() - again.logits.float()).square().mean()
+    def _change(self, context: TurnContext, player: Player, scores: Scores) -> Tensor:
+        again = context.game.score(player.name, scores.samples.map_pictures(self._moved), context.batch)
+        return (scores.logits.float() - again.logits.float()).square().mean()
+
+    def _moved(self, x: Tensor) -> Tensor:
+        x = x.detach()
+        return self.move(x) if self.kind == "shift_flip" else x + self.std * torch.randn_like(x)

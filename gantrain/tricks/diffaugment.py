@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gantrain.tricks.base import Plan, Trick
-
-if TYPE_CHECKING:
-    from gantrain.games.base import Batch
+from gantrain.tricks.base import Trick
+from gantrain.tricks.interface import RunPlan
+from gantrain.turns import Batch
 
 
 class DiffAugment(Trick):
@@ -29,17 +28,17 @@ class DiffAugment(Trick):
         super().__init__()
         self.policy = ["color", "translation", "cutout"] if policy is None else policy
 
-    def check(self, plan: Plan) -> None:
+    def check(self, plan: RunPlan) -> None:
         needs_pictures("diffaugment", plan)
 
-    def view(self, x: Tensor, batch: Batch) -> Tensor:
+    def augment(self, x: Tensor, batch: Batch) -> Tensor:
         steps = {"color": color, "translation": translate, "cutout": cutout}
         for name in self.policy:
             x = steps[name](x)
         return x
 
 
-def needs_pictures(name: str, plan: Plan) -> None:
+def needs_pictures(name: str, plan: RunPlan) -> None:
     """Raises ValueError where samples are numbers."""
     if len(plan.shape) != 3:
         raise ValueError(

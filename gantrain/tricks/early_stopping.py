@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from gantrain.ranges import COUNT, FINITE, within
-from gantrain.tricks.base import Plan, Trick
+from gantrain.tricks.base import Trick
+from gantrain.tricks.interface import RunPlan
 
 
 class EarlyStopping(Trick):
@@ -38,7 +39,7 @@ class EarlyStopping(Trick):
         """What comes out of one."""
         self.best, self.waited = state["best"], state["waited"]
 
-    def check(self, plan: Plan) -> None:
+    def check(self, plan: RunPlan) -> None:
         if self.metric is None or (plan.tags is not None and self.metric not in plan.tags):
             have = f"metrics.use gives {', '.join(sorted(plan.tags))}" if plan.tags else "metrics.use names no metric"
             raise ValueError(f"early_stopping.metric is {self.metric or 'not set'}: {have}")

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, MutableMapping
+from dataclasses import replace
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from gantrain.ranges import SAMPLES, within
-from gantrain.tricks.base import Plan, Shown, Trick
+from gantrain.tricks.base import Trick
+from gantrain.tricks.interface import GameInterface, RunPlan
+from gantrain.turns import DrawBatch, Player, Samples
 
 
 class ExperienceReplay(Trick):
     """A share of the fakes of a discriminator's turn are old ones out of a pool (Shrivastava et al. 2017, section 2.3).
 
-    After each turn as many new fakes take random places in the pool; until it is full they are added, and nothing is
-    replayed.
+    Each discriminator has a pool of its own. After each turn as many new fakes take random places in the pool; until it
+    is full they are added, and nothing is replayed.
 
     Args:
         size: fakes in the pool.
@@ -23,42 +29,67 @@ class ExperienceReplay(Trick):
         ValueError: `share` is no probability, or the pool is smaller than what is replayed at once.
     """
 
-    filled: Tensor
-
     def __init__(self, size: int = 2048, share: float = 0.5) -> None:
         super().__init__()
         within(SAMPLES, size=size)
         within("(0, 1]", share=share)
         self.size, self.share = size, share
-        self.register_buffer("filled", torch.zeros((), dtype=torch.int64))
+        self.discriminators: tuple[str, ...] = ()
 
-    def check(self, plan: Plan) -> None:
+    def check(self, plan: RunPlan) -> None:
         if self._replayed(plan.samples) > self.size:
             raise ValueError(f"a pool of {self.size} is smaller than what is replayed at once: set a larger size")
 
     def _replayed(self, n: int) -> int:
         return max(round(n * self.share), 1)
 
+    def setup(self, game: GameInterface) -> None:
+        self.discriminators = game.discriminators
+
+    def _load_from_state_dict(self, state_dict: MutableMapping[str, Any], prefix: str, *rest: Any) -> None:
+        if f"{prefix}filled" in state_dict:  # checkpoints of older runs have one pool, whoever judges
+            names = {"filled": "filled", "samples": "x"}
+            names |= {key: key.removeprefix("given_") for key in _own(state_dict, prefix) if key.startswith("given_")}
+            for old, name in names.items():
+                pool = state_dict.pop(prefix + old, None)
+                for player in self.discriminators if pool is not None else ():
+                    state_dict[f"{prefix}{name}_{player}"] = pool
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+
+    def begin(self, game: GameInterface, draw: DrawBatch) -> None:
+        devices = [game.device] if game.device.type == "cuda" else []
+        with torch.random.fork_rng(devices), game.evaluating(*game.children()):  # it only looks at shapes
+            made = game.generate(draw(2))
+        for player, fakes in made.items():
+            self.register_buffer(f"filled_{player}", torch.zeros((), dtype=torch.int64, device=game.device))
+            for name, values in {"x": fakes.x, **fakes.conditions}.items():
+                self.register_buffer(f"{name}_{player}", values.new_zeros(self.size, *values.shape[1:]))
+
     @torch.no_grad()
-    def fakes(self, made: Shown) -> Shown:
-        n = len(made.samples)
+    def fakes(self, discriminator: Player, fakes: Samples) -> Samples:
+        n = len(fakes)
         count = self._replayed(n)
-        device = made.samples.device
+        device = fakes.x.device
+        filled = getattr(self, f"filled_{discriminator.name}")
         order = torch.randperm(n, device=device)  # a batch may have an order: who made a sample, stratified noise
-        old = (torch.rand(count, device=device) * self.filled.clamp(min=1)).long()
-        added = (self.filled + torch.arange(count, device=device)) % self.size
-        place = torch.where(self.filled < self.size, added, torch.randperm(self.size, device=device)[:count])
-        full = self.filled >= self.size
+        old = (torch.rand(count, device=device) * filled.clamp(min=1)).long()
+        added = (filled + torch.arange(count, device=device)) % self.size
+        place = torch.where(filled < self.size, added, torch.randperm(self.size, device=device)[:count])
+        full = filled >= self.size
 
-        def swap(key: str, new: Tensor) -> Tensor:
+        def swap(name: str, new: Tensor) -> Tensor:
             new = new[order]
-            if not hasattr(self, key):
-                self.register_buffer(key, new.new_zeros(self.size, *new.shape[1:]))
-            pool = getattr(self, key)
-            mixed = torch.cat([torch.where(full, pool[old], new[:count]), new[count:]])
-            pool[place] = new[n - count :]
-            return mixed
+            pool = getattr(self, f"{name}_{discriminator.name}")
+            replayed = torch.cat([torch.where(full, pool[old].to(new.dtype), new[:count]), new[count:]])
+            pool[place] = new[n - count :].to(pool.dtype)  # a turn in bf16 makes fakes of that type
+            return replayed
 
-        shown = Shown(swap("samples", made.samples), {k: swap(f"given_{k}", v) for k, v in made.given.items()})
-        self.filled.add_(count).clamp_(max=self.size)
-        return shown
+        conditions = {name: swap(name, values) for name, values in fakes.conditions.items()}
+        mixed = replace(fakes, x=swap("x", fakes.x), conditions=conditions)
+        filled.add_(count).clamp_(max=self.size)
+        return mixed
+
+
+def _own(state_dict: Mapping[str, Any], prefix: str) -> list[str]:
+    """The names of a module's own tensors in a state."""
+    return [key.removeprefix(prefix) for key in state_dict if key.startswith(prefix)]

@@ -8,7 +8,10 @@ import torch
 from torch import Tensor
 
 from gantrain.ranges import POSITIVE, within
-from gantrain.tricks.base import Context, Plan, Trick, is_generator
+from gantrain.schedules import Number, Scheduled
+from gantrain.tricks.base import Trick
+from gantrain.tricks.interface import GameInterface, RunPlan, TurnContext
+from gantrain.turns import Player
 
 
 class FeatureMatching(Trick):
@@ -26,22 +29,28 @@ class FeatureMatching(Trick):
 
     needs_real = True
 
-    def __init__(self, weight: float = 1.0, adversarial: bool = False) -> None:
+    def __init__(self, weight: Number = 1.0, adversarial: bool = False) -> None:
         super().__init__()
         within(POSITIVE, weight=weight)
-        self.weight, self.adversarial = weight, adversarial
+        self.weight, self.adversarial = Scheduled(weight), adversarial
         self.replaces = self.drops = () if adversarial else ("generator/adversarial",)
 
-    def check(self, plan: Plan) -> None:
+    def setup(self, game: GameInterface) -> None:
+        if game.reconstructs and not self.adversarial:
+            raise ValueError(
+                f"{self.name} leaves out the encoder, which plays with the generator here: leave the trick out"
+            )
+
+    def check(self, plan: RunPlan) -> None:
         plan.needs_whole_batch(f"{self.name} compares means of the whole batch")
 
-    def terms(self, player: str, context: Context) -> Mapping[str, Tensor]:
-        if not is_generator(player):
+    def terms(self, player: Player, context: TurnContext) -> Mapping[str, Tensor]:
+        if not player.is_generator:
             return {}
         distances = []
-        for duel in context.duels.values():
-            assert duel.real is not None
-            real, fake = (judged.features.float().flatten(1).mean(0) for judged in (duel.real, duel.fake))
+        for comparison in context.comparisons.values():
+            assert comparison.real is not None
+            real, fake = (scores.features.float().flatten(1).mean(0) for scores in (comparison.real, comparison.fake))
             distances.append((real.detach() - fake).square().sum())
-        term = self.weight * torch.stack(distances).mean()
+        term = self.weight.now * torch.stack(distances).mean()
         return {"feature_matching": term, **({} if self.adversarial else {"adversarial": torch.zeros_like(term)})}

@@ -8,6 +8,7 @@ from torch import nn
 
 from gantrain.ranges import POSITIVE, within
 from gantrain.tricks.base import Trick
+from gantrain.turns import Player
 
 
 class GradientClipping(Trick):
@@ -23,6 +24,6 @@ class GradientClipping(Trick):
         within(POSITIVE, max_norm=max_norm)
         self.max_norm, self.players = max_norm, players
 
-    def before_update(self, player: str, parameters: Sequence[nn.Parameter]) -> None:
+    def before_update(self, player: Player, parameters: Sequence[nn.Parameter]) -> None:
         if self.concerns(player):
             nn.utils.clip_grad_norm_(parameters, self.max_norm)

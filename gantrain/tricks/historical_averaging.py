@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from gantrain.ranges import NOT_NEGATIVE, within
-from gantrain.tricks.base import Context, Trick
+from gantrain.schedules import Number, Scheduled
+from gantrain.tricks.base import Trick
 from gantrain.tricks.ema import lerp
-
-if TYPE_CHECKING:
-    from gantrain.games.base import Game
+from gantrain.tricks.interface import GameInterface, TurnContext
+from gantrain.turns import DrawBatch, Player
 
 
 class HistoricalAveraging(Trick):
@@ -29,31 +28,34 @@ class HistoricalAveraging(Trick):
         ValueError: a negative weight.
     """
 
-    def __init__(self, weight: float = 1.0, players: list[str] | None = None) -> None:
+    def __init__(self, weight: Number = 1.0, players: list[str] | None = None) -> None:
         super().__init__()
         within(NOT_NEGATIVE, weight=weight)
-        self.weight, self.players = weight, players
+        self.weight, self.players = Scheduled(weight), players
 
-    def terms(self, player: str, context: Context) -> Mapping[str, Tensor]:
+    def begin(self, game: GameInterface, draw: DrawBatch) -> None:
+        for player in filter(self.concerns, game.players):
+            parameters = game.parameters_of(player.name)
+            self.register_buffer(f"{player.name}_turns", torch.ones((), device=parameters[0].device))
+            for k, parameter in enumerate(parameters):
+                self.register_buffer(f"{player.name}_{k}", parameter.detach().clone())
+
+    def terms(self, player: Player, context: TurnContext) -> Mapping[str, Tensor]:
         if not self.concerns(player):
             return {}
-        parameters = context.game.parameters_of(player)
-        if not hasattr(self, f"{player}_turns"):
-            self.register_buffer(f"{player}_turns", torch.ones((), device=parameters[0].device))
-            for k, parameter in enumerate(parameters):
-                self.register_buffer(f"{player}_{k}", parameter.detach().clone())
+        parameters = context.game.parameters_of(player.name)
         past = self._past(player, len(parameters))
         apart = [(p - mean).square().sum() for p, mean in zip(parameters, past, strict=True)]
-        return {"historical_averaging": self.weight * torch.stack(apart).sum()}
+        return {"historical_averaging": self.weight.now * torch.stack(apart).sum()}
 
     @torch.no_grad()
-    def after_update(self, player: str, game: Game, samples: int) -> None:
-        if not hasattr(self, f"{player}_turns"):
+    def after_update(self, player: Player, game: GameInterface, samples: int) -> None:
+        if not self.concerns(player):
             return
-        parameters = game.parameters_of(player)
-        turns = getattr(self, f"{player}_turns")
+        parameters = game.parameters_of(player.name)
+        turns = getattr(self, f"{player.name}_turns")
         turns += 1
         lerp(self._past(player, len(parameters)), [p.detach() for p in parameters], 1 / turns)
 
-    def _past(self, player: str, count: int) -> list[Tensor]:
-        return [getattr(self, f"{player}_{k}") for k in range(count)]
+    def _past(self, player: Player, count: int) -> list[Tensor]:
+        return [getattr(self, f"{player.name}_{k}") for k in range(count)]

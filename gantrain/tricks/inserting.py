@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
+
 import torch
 from torch import nn
-from torch.nn.utils import parametrize
 
-from gantrain.networks.layers import spectrally_normalise
+from gantrain.networks.layers import has_spectral_norm, spectrally_normalise
 
-Judging = nn.Linear | nn.Conv2d
+WeightedLayer = nn.Linear | nn.Conv2d
 
 
-def named_layer(discriminator: nn.Module, name: str, kinds: tuple[type[nn.Module], ...], trick: str) -> Judging:
+def named_layer(discriminator: nn.Module, name: str, kinds: tuple[type[nn.Module], ...], trick: str) -> WeightedLayer:
     """The layer of that name.
 
     Raises:
@@ -29,15 +30,28 @@ def named_layer(discriminator: nn.Module, name: str, kinds: tuple[type[nn.Module
     return found
 
 
-def insert_before(discriminator: nn.Module, name: str, layer: nn.Module, inside: int, extra: int) -> None:
+def insert_before(
+    discriminator: nn.Module,
+    name: str,
+    layer: nn.Module,
+    inside: int,
+    extra: int,
+    inserted: MutableMapping[nn.Module, nn.Module],
+) -> None:
     """Puts `layer`, which makes `extra` features more out of `inside`, before the layer of that name.
 
     What the layer saw before keeps its initial weights, and the layer its bias.
+
+    Args:
+        inserted: what took the place of layers so far, so that one which several discriminators share stays shared.
     """
     old = discriminator.get_submodule(name)
+    if old in inserted:
+        discriminator.set_submodule(name, inserted[old])
+        return
     assert isinstance(old, (nn.Linear, nn.Conv2d))
     bias = old.bias is not None
-    wider: Judging
+    wider: WeightedLayer
     if isinstance(old, nn.Linear):
         before = old.in_features
         wider = nn.Linear(inside + extra, old.out_features, bias)
@@ -50,7 +64,7 @@ def insert_before(discriminator: nn.Module, name: str, layer: nn.Module, inside:
             wider.weight[:, :inside] = old.weight
             if wider.bias is not None and old.bias is not None:
                 wider.bias.copy_(old.bias)
-    inserted = nn.Sequential(layer, wider)
-    if parametrize.is_parametrized(old, "weight"):
-        spectrally_normalise(inserted)
-    discriminator.set_submodule(name, inserted)
+    inserted[old] = nn.Sequential(layer, wider)
+    if has_spectral_norm(old):
+        spectrally_normalise(inserted[old])
+    discriminator.set_submodule(name, inserted[old])

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from gantrain.ranges import within
-from gantrain.tricks.base import Seen, Trick, is_discriminator
+from gantrain.tricks.base import Trick
+from gantrain.tricks.interface import GameInterface
 from gantrain.tricks.label_smoothing import loss_with_targets
-
-if TYPE_CHECKING:
-    from gantrain.games.base import Batch, Game
+from gantrain.turns import Batch, LossInputs, Player
 
 
 class LabelFlipping(Trick):
@@ -31,16 +29,16 @@ class LabelFlipping(Trick):
         within("[0, 0.5)", share=share)
         self.share = share
 
-    def setup(self, game: Game) -> None:
+    def setup(self, game: GameInterface) -> None:
         loss = loss_with_targets(game, "label_flipping")
         self.real_label, self.fake_label = loss.real_label, loss.fake_label
 
-    def targets(self, player: str, seen: Seen, batch: Batch) -> Seen:
-        if not is_discriminator(player) or seen.real is None:
-            return seen
-        real_target = self._flip(seen.real, seen.real_target, self.real_label, self.fake_label)
-        fake_target = self._flip(seen.fake, seen.fake_target, self.fake_label, self.real_label)
-        return replace(seen, real_target=real_target, fake_target=fake_target)
+    def targets(self, player: Player, inputs: LossInputs, batch: Batch) -> LossInputs:
+        if not player.is_discriminator or inputs.real is None:
+            return inputs
+        real_target = self._flip(inputs.real, inputs.real_target, self.real_label, self.fake_label)
+        fake_target = self._flip(inputs.fake, inputs.fake_target, self.fake_label, self.real_label)
+        return replace(inputs, real_target=real_target, fake_target=fake_target)
 
     def _flip(self, logits: Tensor, target: float | Tensor | None, own: float, other: float) -> Tensor:
         target = own if target is None else target

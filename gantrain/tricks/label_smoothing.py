@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import torch
 
 from gantrain.losses import TargetLoss
 from gantrain.ranges import within
-from gantrain.tricks.base import Seen, Trick, is_discriminator
+from gantrain.tricks.base import Trick
+from gantrain.tricks.interface import GameInterface
+from gantrain.turns import Batch, LossInputs, Player
 
-if TYPE_CHECKING:
-    from gantrain.games.base import Batch, Game
 
-
-def loss_with_targets(game: Game, name: str) -> TargetLoss:
+def loss_with_targets(game: GameInterface, name: str) -> TargetLoss:
     """The game's loss, if it compares logits with targets.
 
     Raises:
@@ -45,13 +43,13 @@ class LabelSmoothing(Trick):
         within("(0, 1]", real=real)
         self.real = real
 
-    def setup(self, game: Game) -> None:
+    def setup(self, game: GameInterface) -> None:
         self.label = loss_with_targets(game, "label_smoothing").real_label
 
-    def targets(self, player: str, seen: Seen, batch: Batch) -> Seen:
-        if not is_discriminator(player):
-            return seen
-        target = seen.real_target
+    def targets(self, player: Player, inputs: LossInputs, batch: Batch) -> LossInputs:
+        if not player.is_discriminator:
+            return inputs
+        target = inputs.real_target
         if isinstance(target, torch.Tensor):
-            return replace(seen, real_target=torch.where(target == self.label, self.real, target))
-        return replace(seen, real_target=self.real if target in (None, self.label) else target)
+            return replace(inputs, real_target=torch.where(target == self.label, self.real, target))
+        return replace(inputs, real_target=self.real if target in (None, self.label) else target)

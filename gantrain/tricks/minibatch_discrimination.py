@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor, nn
 
 from gantrain.ranges import WIDTH, within
-from gantrain.tricks.base import Plan, Trick
+from gantrain.tricks.base import Trick
 from gantrain.tricks.inserting import insert_before, named_layer
-
-if TYPE_CHECKING:
-    from gantrain.games.base import Game
+from gantrain.tricks.interface import GameInterface, RunPlan
 
 
 class MinibatchLayer(nn.Module):
@@ -38,7 +34,7 @@ class MinibatchLayer(nn.Module):
         return torch.cat([x, closeness.transpose(1, 2).reshape(-1, self.num_kernels).to(x.dtype)], 1)
 
 
-def check_groups(name: str, plan: Plan, group_size: int | None) -> None:
+def check_groups(name: str, plan: RunPlan, group_size: int | None) -> None:
     """Whether a batch is whole groups, and no group falls into parts.
 
     Raises:
@@ -46,9 +42,9 @@ def check_groups(name: str, plan: Plan, group_size: int | None) -> None:
     """
     if group_size is None:
         plan.needs_whole_batch(f"{name} compares the whole batch", f", or tricks.{name}.group_size to a part's size")
-    elif plan.judged % group_size:
+    elif plan.packs % group_size:
         raise ValueError(
-            f"{name}.group_size={group_size} does not part {plan.judged} samples into whole groups of two or more: "
+            f"{name}.group_size={group_size} does not part {plan.packs} samples into whole groups of two or more: "
             "choose a divisor of trainer.batch_size / trainer.accumulate, counted in packs where packing is used"
         )
 
@@ -80,21 +76,22 @@ class MinibatchDiscrimination(Trick):
         self.num_kernels, self.kernel_dim, self.layer = num_kernels, kernel_dim, layer
         self.group_size, self.instead = group_size, instead
 
-    def setup(self, game: Game) -> None:
+    def setup(self, game: GameInterface) -> None:
+        inserted: dict[nn.Module, nn.Module] = {}
         for name in game.discriminators:
-            self._insert(game.get_submodule(name))
+            self._insert(game.get_submodule(name), inserted)
 
-    def check(self, plan: Plan) -> None:
+    def check(self, plan: RunPlan) -> None:
         check_groups("minibatch_discrimination", plan, self.group_size)
 
-    def _insert(self, discriminator: nn.Module) -> None:
+    def _insert(self, discriminator: nn.Module, inserted: dict[nn.Module, nn.Module]) -> None:
         old = named_layer(discriminator, self.layer, (nn.Linear,), "minibatch_discrimination")
         assert isinstance(old, nn.Linear)
-        inside = old.in_features if self.instead is None else self._take_out(discriminator, self.instead)
+        inside = old.in_features if self.instead is None else self._remove(discriminator, self.instead)
         layer = MinibatchLayer(inside, self.num_kernels, self.kernel_dim, self.group_size)
-        insert_before(discriminator, self.layer, layer, inside, self.num_kernels)
+        insert_before(discriminator, self.layer, layer, inside, self.num_kernels, inserted)
 
-    def _take_out(self, discriminator: nn.Module, name: str) -> int:
+    def _remove(self, discriminator: nn.Module, name: str) -> int:
         block = dict(discriminator.named_modules()).get(name)
         inside = next((m for m in block.modules() if isinstance(m, nn.Linear)), None) if block is not None else None
         if inside is None:

@@ -2,38 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from torch import nn
 
-import torch
-from torch import Tensor, nn
-
+from gantrain.networks.layers import StddevLayer
 from gantrain.ranges import within
-from gantrain.tricks.base import Plan, Trick
+from gantrain.tricks.base import Trick
 from gantrain.tricks.inserting import insert_before, named_layer
+from gantrain.tricks.interface import GameInterface, RunPlan
 from gantrain.tricks.minibatch_discrimination import check_groups
-
-if TYPE_CHECKING:
-    from gantrain.games.base import Game
-
-
-class StddevLayer(nn.Module):
-    """Features (N, F, …) to (N, F + 1, …): the standard deviation over a group, averaged over everything else.
-
-    As in the reference code of Karras et al. 2017: biased, with 1e-8 under the root, over interleaved groups.
-    """
-
-    samples_meet = True
-
-    def __init__(self, group_size: int | None) -> None:
-        super().__init__()
-        self.group_size = group_size
-
-    def forward(self, x: Tensor) -> Tensor:
-        size = self.group_size or len(x)
-        groups = x.float().unflatten(0, (size, -1))
-        spread = (groups.var(0, correction=0) + 1e-8).sqrt().flatten(1).mean(1)  # one number per group
-        channel = spread.repeat(size).to(x.dtype).view(-1, *[1] * (x.dim() - 1)).expand_as(x[:, :1])
-        return torch.cat([x, channel], 1)
 
 
 class MinibatchStddev(Trick):
@@ -52,12 +28,13 @@ class MinibatchStddev(Trick):
         within("[2, inf)", group_size=group_size)
         self.group_size, self.layer = group_size, layer
 
-    def setup(self, game: Game) -> None:
+    def setup(self, game: GameInterface) -> None:
+        inserted: dict[nn.Module, nn.Module] = {}
         for name in game.discriminators:
-            judge = game.get_submodule(name)
-            old = named_layer(judge, self.layer, (nn.Linear, nn.Conv2d), "minibatch_stddev")
+            network = game.get_submodule(name)
+            old = named_layer(network, self.layer, (nn.Linear, nn.Conv2d), "minibatch_stddev")
             inside = old.in_features if isinstance(old, nn.Linear) else old.in_channels
-            insert_before(judge, self.layer, StddevLayer(self.group_size), inside, 1)
+            insert_before(network, self.layer, StddevLayer(self.group_size), inside, 1, inserted)
 
-    def check(self, plan: Plan) -> None:
+    def check(self, plan: RunPlan) -> None:
         check_groups("minibatch_stddev", plan, self.group_size)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
+import torch
 from torch import Tensor
 
 from gantrain.ranges import NOT_NEGATIVE, within
-from gantrain.tricks.base import Context, Plan, Trick, is_generator
+from gantrain.schedules import Number, Scheduled
+from gantrain.tricks.base import Trick
+from gantrain.tricks.interface import GameInterface, RunPlan, TurnContext
+from gantrain.turns import Player, Samples
 
 
 class ModeSeeking(Trick):
@@ -20,28 +25,39 @@ class ModeSeeking(Trick):
         weight: λ, 1 in the paper.
 
     Raises:
-        ValueError: a negative weight, or a batch that cannot be halved.
+        ValueError: a negative weight, a batch that cannot be halved, or a generator that takes no noise.
     """
 
-    def __init__(self, weight: float = 1.0) -> None:
+    def __init__(self, weight: Number = 1.0) -> None:
         super().__init__()
         within(NOT_NEGATIVE, weight=weight)
-        self.weight = weight
+        self.weight = Scheduled(weight)
 
-    def check(self, plan: Plan) -> None:
+    def setup(self, game: GameInterface) -> None:
+        if game.noise is None:
+            raise ValueError(
+                f"{self.name} compares samples of two noises, but no generator takes any here: leave it out"
+            )
+
+    def check(self, plan: RunPlan) -> None:
         if plan.samples % 2:
             raise ValueError(f"mode_seeking pairs samples, and {plan.samples} is odd: set an even trainer.batch_size")
 
-    def terms(self, player: str, context: Context) -> Mapping[str, Tensor]:
-        if not is_generator(player):
+    def terms(self, player: Player, context: TurnContext) -> Mapping[str, Tensor]:
+        if not player.is_generator:
             return {}
-        noise, samples = context.batch.latent["noise"], context.made.samples
+        batch, noise = context.batch, context.batch.latent["noise"]
+        others: Mapping[str, Samples] = {}
         if context.game.labelled:
-            other = context.game.generate({**context.batch.latent, "noise": noise.flip(0)}).samples
-            ratio = _apart(samples, other) / _apart(noise, noise.flip(0))
-        else:
-            ratio = _apart(*samples.chunk(2)) / _apart(*noise.chunk(2))
-        return {"mode_seeking": self.weight / (ratio + 1e-5)}  # 1e-5 as in the reference code
+            others = context.game.generate(replace(batch, latent={**batch.latent, "noise": noise.flip(0)}))
+        ratios: dict[int, Tensor] = {}  # samples that several discriminators judge count once
+        for name, made in context.fakes.items():
+            if id(made) not in ratios and others:
+                ratios[id(made)] = _apart(made.x, others[name].x) / _apart(noise, noise.flip(0))
+            elif id(made) not in ratios:
+                ratios[id(made)] = _apart(*made.x.chunk(2)) / _apart(*noise.chunk(2))
+        costs = [self.weight.now / (ratio + 1e-5) for ratio in ratios.values()]  # 1e-5 as in the reference code
+        return {"mode_seeking": torch.stack(costs).mean()}
 
 
 def _apart(first: Tensor, second: Tensor) -> Tensor:

@@ -7,8 +7,12 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from gantrain.networks.layers import has_spectral_norm
 from gantrain.ranges import NOT_NEGATIVE, within
-from gantrain.tricks.base import Context, Trick
+from gantrain.schedules import Number, Scheduled
+from gantrain.tricks.base import Trick
+from gantrain.tricks.interface import TurnContext
+from gantrain.turns import Player
 
 
 class Orthogonal(Trick):
@@ -24,31 +28,32 @@ class Orthogonal(Trick):
         ValueError: a negative weight.
     """
 
-    def __init__(self, weight: float = 1e-4, players: list[str] | None = None) -> None:
+    def __init__(self, weight: Number = 1e-4, players: list[str] | None = None) -> None:
         super().__init__()
         within(NOT_NEGATIVE, weight=weight)
-        self.weight, self.players = weight, ["generator"] if players is None else players
+        self.weight, self.players = Scheduled(weight), ["generator"] if players is None else players
 
-    def terms(self, player: str, context: Context) -> Mapping[str, Tensor]:
+    def terms(self, player: Player, context: TurnContext) -> Mapping[str, Tensor]:
         if not self.concerns(player):
             return {}
-        own = {id(p) for p in context.game.parameters_of(player)}
+        own = {id(p) for p in context.game.parameters_of(player.name)}
         filters = [w for m in context.game.modules() if (w := filters_of(m, own)) is not None]
-        return {"orthogonal": self.weight * torch.stack([resemblance(w) for w in filters]).sum()}
+        return {"orthogonal": self.weight.now * torch.stack([off_diagonal_energy(w) for w in filters]).sum()}
 
 
 def filters_of(module: nn.Module, own: set[int]) -> Tensor | None:
     """A layer's weight as (filters, entries), where it is among the parameters `own`."""
     if not isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
         return None
-    weight = module.parametrizations.weight.original if hasattr(module, "parametrizations") else module.weight  # type: ignore[union-attr]
-    assert isinstance(weight, Tensor)
-    if id(weight) not in own:
+    if not any(id(p) in own for p in module.parameters()):
         return None
+    # spectral norm only scales the weight; of other norms it is the weight that they make
+    weight = module.parametrizations.weight.original if has_spectral_norm(module) else module.weight  # type: ignore[union-attr]
+    assert isinstance(weight, Tensor)
     return (weight.transpose(0, 1) if isinstance(module, nn.ConvTranspose2d) else weight).flatten(1)
 
 
-def resemblance(filters: Tensor) -> Tensor:
+def off_diagonal_energy(filters: Tensor) -> Tensor:
     """‖WWᵀ ⊙ (1 - I)‖²_F for W (filters, entries), by whichever Gram matrix is smaller: ‖WWᵀ‖_F = ‖WᵀW‖_F."""
     with torch.autocast(filters.device.type, enabled=False):  # a difference of large sums
         w = filters.float()

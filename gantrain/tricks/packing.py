@@ -3,48 +3,46 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from gantrain.ranges import within
-from gantrain.tricks.base import Plan, Shown, Trick
-
-if TYPE_CHECKING:
-    from gantrain.games.base import Game
+from gantrain.tricks.base import Trick
+from gantrain.tricks.interface import GameInterface, RunPlan
+from gantrain.turns import Samples
 
 
 class Packing(Trick):
     """D judges `m` samples as one, stacked along the channels (Lin et al. 2018, PacGAN).
 
-    A pack holds samples that follow each other, all real or all fake. It is made after every view, whatever the order
-    of the tricks; penalties and targets then belong to packs.
+    A pack holds samples that follow each other, all real or all fake. It is made after every augmentation, whatever the
+    order of the tricks; penalties and targets then belong to packs.
 
     Raises:
         ValueError: `m` below 2.
     """
 
-    samples_meet = True
+    packs_samples = True
 
     def __init__(self, m: int = 2) -> None:
         super().__init__()
         within("[2, 1024]", m=m)
         self.m = m
 
-    def setup(self, game: Game) -> None:
+    def setup(self, game: GameInterface) -> None:
         if game.labelled:
             raise ValueError(
                 "packing judges several samples as one, but here each has a label or code of its own: "
                 "leave packing out, or try minibatch_stddev"
             )
 
-    def shown_shape(self, shape: list[int]) -> list[int]:
+    def packed_shape(self, shape: list[int]) -> list[int]:
         return [self.m * shape[0], *shape[1:]]
 
-    def check(self, plan: Plan) -> None:
+    def check(self, plan: RunPlan) -> None:
         if plan.samples % self.m:
             raise ValueError(
                 f"{plan.samples} samples are not whole packs of {self.m}: make trainer.batch_size / trainer.accumulate "
                 f"a multiple of {self.m}"
             )
 
-    def fold(self, shown: Shown) -> Shown:
-        return replace(shown, samples=shown.samples.unflatten(0, (-1, self.m)).flatten(1, 2))
+    def pack(self, samples: Samples) -> Samples:
+        return replace(samples, x=samples.x.unflatten(0, (-1, self.m)).flatten(1, 2))

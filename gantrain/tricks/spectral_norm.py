@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from gantrain.networks.layers import spectrally_normalise
 from gantrain.tricks.base import Trick
-
-if TYPE_CHECKING:
-    from gantrain.games.base import Game
+from gantrain.tricks.interface import GameInterface
 
 
 class SpectralNorm(Trick):
@@ -22,6 +18,6 @@ class SpectralNorm(Trick):
         super().__init__()
         self.generator = generator
 
-    def setup(self, game: Game) -> None:
+    def setup(self, game: GameInterface) -> None:
         for name in (*game.discriminators, *(game.generators if self.generator else ())):
             spectrally_normalise(game.get_submodule(name))

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from gantrain.ranges import COUNT, within
-from gantrain.tricks.base import Plan, Seen, Trick, is_generator
-
-if TYPE_CHECKING:
-    from gantrain.games.base import Batch
+from gantrain.tricks.base import Trick
+from gantrain.tricks.interface import RunPlan
+from gantrain.turns import Batch, LossInputs, Player, TurnPlan
 
 
 class TopK(Trick):
@@ -35,19 +32,18 @@ class TopK(Trick):
         within(COUNT, every=every)
         self.gamma, self.every, self.floor = gamma, every, floor
 
-    def check(self, plan: Plan) -> None:
+    def check(self, plan: RunPlan) -> None:
         plan.needs_whole_batch(f"{self.name} takes the best of the whole batch")
 
-    def phase(self, player: str, played: int) -> Hashable:
-        """The share of the batch that counts."""
-        return None if not is_generator(player) else float(max(self.gamma ** (played // self.every), self.floor))
+    def plan(self, player: Player, plan: TurnPlan) -> TurnPlan:
+        if not player.is_generator:
+            return plan
+        return replace(plan, top_k_share=max(self.gamma ** (plan.played // self.every), self.floor))
 
-    def targets(self, player: str, seen: Seen, batch: Batch) -> Seen:
-        if not is_generator(player):
-            return seen
-        share = batch.phase.get(self.name, 1.0)
-        assert isinstance(share, float)
-        n = len(seen.fake)
-        best = seen.fake.float().reshape(n, -1).mean(1).topk(max(int(share * n + 1e-6), 1)).indices
-        real = seen.real[best] if seen.real is not None else None  # pairs stay pairs
-        return replace(seen, fake=seen.fake[best], real=real)
+    def targets(self, player: Player, inputs: LossInputs, batch: Batch) -> LossInputs:
+        if not player.is_generator:
+            return inputs
+        n = len(inputs.fake)
+        best = inputs.fake.float().reshape(n, -1).mean(1).topk(max(int(batch.plan.top_k_share * n + 1e-6), 1)).indices
+        real = inputs.real[best] if inputs.real is not None else None  # pairs stay pairs
+        return replace(inputs, fake=inputs.fake[best], real=real)

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from gantrain.ranges import POSITIVE, within
-from gantrain.tricks.base import Context, Plan, Trick, is_discriminator, is_generator
+from gantrain.tricks.base import Trick
+from gantrain.tricks.interface import GameInterface, RunPlan, TurnContext
+from gantrain.turns import DrawBatch, Player
 
-if TYPE_CHECKING:
-    from gantrain.games.base import Game
-
-Moments = tuple[Tensor, Tensor]
-"""Adam's running means of a weight's slope and of its square."""
+Moments = tuple[Tensor, Tensor, Tensor]
+"""Adam's running means of a weight's slope and of its square, and the number of turns that they are of."""
 
 
 class Unrolled(Trick):
@@ -61,81 +60,106 @@ class Unrolled(Trick):
             raise ValueError(f"betas must be two numbers, got {self.betas}")
         self.steps, self.lr, self.optimizer = steps, lr, optimizer
 
-    def setup(self, game: Game) -> None:
+    def setup(self, game: GameInterface) -> None:
         self.frozen = {name for name, parameter in game.named_parameters() if not parameter.requires_grad}
 
-    def check(self, plan: Plan) -> None:
+    def check(self, plan: RunPlan) -> None:
         plan.needs_whole_batch(f"{self.name} moves the discriminator on the whole batch")
 
-    def terms(self, player: str, context: Context) -> Mapping[str, Tensor]:
-        if not is_generator(player):
+    def terms(self, player: Player, context: TurnContext) -> Mapping[str, Tensor]:
+        if not player.is_generator:
             return {}
-        game, made = context.game, context.made
+        game, fakes = context.game, context.fakes
         buffers = {name: buffer.clone() for name, buffer in game.named_buffers()}
+        moving = {id(p) for player in game.discriminators for p in self._moving(game, player)}
         weights = {
             name: weight.detach().clone().requires_grad_(True)
             for name, weight in game.named_parameters()
-            if name.partition(".")[0] in game.discriminators and name not in self.frozen
+            if id(weight) in moving
         }
         penalties = game.loss.penalties
-        batch = replace(context.batch, phase={**context.batch.phase, "penalties": tuple(penalties)})
+        batch = replace(context.batch, plan=replace(context.batch.plan, penalties=tuple(penalties)))
 
         def loss() -> Tensor:
             """The discriminators' whole loss, with every penalty as strong as it is on average."""
             terms: list[Tensor] = []
-            for name in game.discriminators:
-                turn = game.contest(name, made, batch)
+            for name, made in fakes.items():
+                turn = game.discriminator_turn(name, made, batch)
                 once = {key: x / penalties[key].every if key in penalties else x for key, x in turn.terms.items()}
-                terms += game.with_tricks(name, replace(turn, terms=once)).values()
+                terms += game.trick_terms(name, replace(turn, terms=once)).values()
             return torch.stack(terms).sum()
 
         moments = self._moments(game, weights)
         for step in range(self.steps):
-            total = functional_call(game, {**weights, **buffers}, (loss,))
+            total = _call_with({**weights, **buffers}, game, loss)
             slopes = torch.autograd.grad(total, list(weights.values()), create_graph=True, materialize_grads=True)
             for name, slope in zip(list(weights), slopes, strict=True):
-                way = slope
+                direction = slope
                 if self.optimizer == "adam":
-                    moments[name], way = self._adam(name, moments[name], slope, step)
-                weights[name] = weights[name] - self.lr * way
+                    moments[name], direction = self._adam(moments[name], slope, step)
+                weights[name] = weights[name] - self.lr * direction
 
-        def answer() -> Tensor:
-            values = [game.contest(name, made, context.batch).terms["adversarial"] for name in game.discriminators]
-            return game.aggregate([-value for value in values])
+        def value() -> Tensor:
+            turns = [game.discriminator_turn(name, made, context.batch) for name, made in fakes.items()]
+            return game.aggregate([-turn.terms["adversarial"] for turn in turns], context.batch)
 
-        return {"adversarial": functional_call(game, {**weights, **buffers}, (answer,))}
+        return {"adversarial": _call_with({**weights, **buffers}, game, value)}
 
-    @torch.no_grad()
-    def before_update(self, player: str, parameters: Sequence[nn.Parameter]) -> None:
-        if self.optimizer != "adam" or not is_discriminator(player):
-            return
-        if not hasattr(self, f"{player}_turns"):
-            self.register_buffer(f"{player}_turns", torch.zeros((), device=parameters[0].device))
-            for k, parameter in enumerate(parameters):
+    def begin(self, game: GameInterface, draw: DrawBatch) -> None:
+        for player in game.discriminators if self.optimizer == "adam" else ():
+            moving = self._moving(game, player)
+            self.register_buffer(f"{player}_turns", torch.zeros((), device=game.device))
+            for k, parameter in enumerate(moving):
                 for moment in (1, 2):
                     self.register_buffer(f"{player}_{k}_{moment}", torch.zeros_like(parameter))
-        getattr(self, f"{player}_turns").add_(1)
+
+    @torch.no_grad()
+    def before_update(self, player: Player, parameters: Sequence[nn.Parameter]) -> None:
+        if self.optimizer != "adam" or not player.is_discriminator:
+            return
+        getattr(self, f"{player.name}_turns").add_(1)
         for k, parameter in enumerate(parameters):
             if parameter.grad is not None:
                 for moment, beta in zip((1, 2), self.betas, strict=True):
-                    getattr(self, f"{player}_{k}_{moment}").lerp_(parameter.grad**moment, 1 - beta)
+                    getattr(self, f"{player.name}_{k}_{moment}").lerp_(parameter.grad**moment, 1 - beta)
 
-    def _moments(self, game: Game, names: Collection[str]) -> dict[str, Moments]:
-        """Those of the discriminators' turns so far, 0 before the first; by the names of weights."""
+    def _moments(self, game: GameInterface, names: Collection[str]) -> dict[str, Moments]:
+        """Those of the discriminators' turns so far, by the names of weights; none where the steps do not use them."""
+        if self.optimizer != "adam":
+            return {}
+        players = game.discriminators
+        keys = {id(p): f"{player}_{k}" for player in players for k, p in enumerate(self._moving(game, player))}
+        held = [(name, keys[id(p)]) for name, p in game.named_parameters() if name in names]
+        turns = {name: getattr(self, f"{key.rpartition('_')[0]}_turns") for name, key in held}
+        return {name: (getattr(self, f"{key}_1"), getattr(self, f"{key}_2"), turns[name]) for name, key in held}
+
+    def _moving(self, game: GameInterface, player: str) -> list[nn.Parameter]:
+        """The player's parameters without those that are frozen from the start."""
         frozen = {id(p) for name, p in game.named_parameters() if name in self.frozen}
-        moving = {name: [p for p in game.parameters_of(name) if id(p) not in frozen] for name in game.discriminators}
-        keys = {id(p): f"{player}_{k}" for player, own in moving.items() for k, p in enumerate(own)}
-        held = [(name, p, keys.get(id(p))) for name, p in game.named_parameters() if name in names]
-        return {
-            name: (getattr(self, f"{key}_1", torch.zeros_like(p)), getattr(self, f"{key}_2", torch.zeros_like(p)))
-            for name, p, key in held
-        }
+        return [p for p in game.parameters_of(player) if id(p) not in frozen]
 
-    def _adam(self, name: str, moments: Moments, slope: Tensor, step: int) -> tuple[Moments, Tensor]:
+    def _adam(self, moments: Moments, slope: Tensor, step: int) -> tuple[Moments, Tensor]:
         """The moments with this slope, and where Adam goes (Kingma & Ba 2015, algorithm 1)."""
-        turns = getattr(self, f"{name.partition('.')[0]}_turns", 0) + step + 1
-        (first, second), (one, two) = moments, self.betas
+        (first, second, played), (one, two) = moments, self.betas
+        turns = played + step + 1
         first, second = torch.lerp(first, slope, 1 - one), torch.lerp(second, slope.square(), 1 - two)
         # the slope of a root at 0 is infinite, and no gradient runs through a weight that never moved
         spread = (second / (1 - two**turns)).clamp_min(1e-30).sqrt()
-        return (first, second), first / (1 - one**turns) / (spread + 1e-8)
+        return (first, second, played), first / (1 - one**turns) / (spread + 1e-8)
+
+
+def _call_with(tensors: Mapping[str, Tensor], game: GameInterface, call: Callable[[], Tensor]) -> Tensor:
+    """Makes a call with other tensors in the place of those of the game, wherever these are held.
+
+    A module that several players share is changed under one of its names: `functional_call` by itself changes it under
+    each, takes its own first change for what was there before, and leaves that behind.
+    """
+    new = {id(x): tensors[name] for name, x in (*game.named_parameters(), *game.named_buffers()) if name in tensors}
+    held = [
+        (place, x)
+        for name, module in game.named_modules()
+        for named in (module.named_parameters, module.named_buffers)
+        for place, x in named(name, recurse=False)
+    ]
+    swapped = {place: new[id(x)] for place, x in held if id(x) in new}
+    return functional_call(game, swapped, (call,), tie_weights=False)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
 from gantrain.ranges import POSITIVE, within
 from gantrain.tricks.base import Trick
-
-if TYPE_CHECKING:
-    from gantrain.games.base import Game
+from gantrain.tricks.interface import GameInterface
+from gantrain.turns import Player
 
 
 class WeightClipping(Trick):
@@ -23,8 +20,10 @@ class WeightClipping(Trick):
         self.limit = limit
 
     @torch.no_grad()
-    def constrain(self, player: str, game: Game) -> None:
-        if player in game.discriminators:
-            parameters: list[Tensor] = [p for p in game.parameters_of(player) if p.requires_grad]  # the rest is frozen
+    def constrain(self, player: Player, game: GameInterface) -> None:
+        if player.is_discriminator:
+            parameters: list[Tensor] = [
+                p for p in game.parameters_of(player.name) if p.requires_grad
+            ]  # the rest is frozen
             torch._foreach_clamp_min_(parameters, -self.limit)
             torch._foreach_clamp_max_(parameters, self.limit)

@@ -59,7 +59,7 @@ CASES = [
     (["--foo"], "--foo"),
     (["model._target_=os.system"], "--trust=os"),
     (["model._target_=gantrain.cli.os.system"], "gantrain.cli"),
-    (["model._target_=gantrain.config.hydra_compose"], "no class that a config may build"),
+    (["model._target_=gantrain.config.composing.hydra_compose"], "no class that a config may build"),
     (["loss={adversarial: 3}"], "adversarial"),
     (["trainer.steps=1=2"], "trainer.steps"),
     (["dataset.image_size=auto"], "no automatic value"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,8 @@ import pytest
 import torch
 from conftest import CPU
 
-from gantrain.data import Augment, Digits, Place, Ring
-from gantrain.data.batches import DeviceBatches, Order, StreamedBatches, to_real
+from gantrain.data import Augment, DataContext, Digits, Ring
+from gantrain.data.batches import DeviceBatches, Order, StreamedBatches, to_pixels, to_real
 
 FIELDS = {"real": np.arange(10, dtype=np.float32)[:, None], "label": np.arange(10)}
 
@@ -49,9 +50,9 @@ def test_an_error_while_reading_ahead_is_raised() -> None:
 
 def test_budget_decides_and_changes_nothing(tmp_path: Path) -> None:
     said: list[str] = []
-    place = Place(tmp_path, CPU, cache=tmp_path, say=said.append)
-    whole = Digits().open(place)
-    ahead = Digits().open(Place(tmp_path, CPU, cache=tmp_path, budget=1000, say=said.append))
+    context = DataContext(tmp_path, CPU, cache=tmp_path, say=said.append)
+    whole = Digits().open(context)
+    ahead = Digits().open(DataContext(tmp_path, CPU, cache=tmp_path, budget=1000, say=said.append))
     assert (type(whole), type(ahead)) == (DeviceBatches, StreamedBatches)
     assert torch.equal(whole.draw(1790, 20)["real"], ahead.draw(1790, 20)["real"])
     assert any("over the budget" in line for line in said)
@@ -76,14 +77,14 @@ def test_labels_and_augmentation_travel_alike_from_device_and_disk() -> None:
 def test_few_samples_are_the_same_few(tmp_path: Path) -> None:
     """As many as were asked for, whichever batch, from the device and from disk."""
     for budget in (None, 0):
-        few = Digits(8, held_out=100).open(Place(tmp_path, CPU, cache=tmp_path, limit=5, budget=budget))
+        few = Digits(8, held_out=100).open(DataContext(tmp_path, CPU, cache=tmp_path, limit=5, budget=budget))
         assert few.size == 5
         assert len({x.numpy().tobytes() for x in few.draw(0, 40)["real"]}) == 5
         few.close()
-    fixed = Ring().open(Place(tmp_path, CPU, limit=5))
+    fixed = Ring().open(DataContext(tmp_path, CPU, limit=5))
     assert len(fixed.draw(0, 40)["real"].unique(dim=0)) == 5
     torch.manual_seed(7)  # whatever was drawn before
-    assert torch.equal(Ring().open(Place(tmp_path, CPU, limit=5)).draw(0, 40)["real"], fixed.draw(0, 40)["real"])
+    assert torch.equal(Ring().open(DataContext(tmp_path, CPU, limit=5)).draw(0, 40)["real"], fixed.draw(0, 40)["real"])
 
 
 def test_pixels_become_minus_one_to_one() -> None:
@@ -91,6 +92,29 @@ def test_pixels_become_minus_one_to_one() -> None:
     assert to_real(torch.arange(256, dtype=torch.uint8)).diff().sub(2 / 255).abs().max() < 1e-6
     numbers = torch.tensor([0.0, 255.0])
     assert torch.equal(to_real(numbers), numbers)
+
+
+def test_pixels_come_back_as_they_were() -> None:
+    levels = torch.arange(256, dtype=torch.uint8)
+    assert torch.equal(to_pixels(to_real(levels)), levels)
+    beyond = torch.tensor([-7, 7, math.inf, -math.inf, math.nan, 0.45 / 127.5 - 1])
+    assert to_pixels(beyond).tolist() == [0, 255, 255, 0, 0, 0]
+
+
+@pytest.mark.parametrize("kind", [DeviceBatches, StreamedBatches])
+def test_without_augmentation_the_order_is_the_same(kind: type[DeviceBatches | StreamedBatches]) -> None:
+    """And those that are augmented are drawn on undisturbed."""
+    fields = {"real": np.random.default_rng(0).integers(0, 256, (20, 1, 5, 5), np.uint8)}
+    augmented, plain = kind(fields, CPU, 3, Augment(crop=2)), kind(fields, CPU, 3)
+    augmented.facts = {"mean": torch.ones(1)}
+    other = augmented.unaugmented()
+    assert other.facts == augmented.facts
+    assert other.size == 20
+    for position in (0, 7, 14):
+        assert torch.equal(other.draw(position, 7)["real"], plain.draw(position, 7)["real"])
+        assert not torch.equal(augmented.draw(position, 7)["real"], plain.draw(position, 7)["real"])
+    for batches in (augmented, plain, other):
+        batches.close()
 
 
 def test_augmentation() -> None:
@@ -154,3 +178,25 @@ def test_channels_are_augmented_together() -> None:
     y = Augment(flip=True, crop=2, rotate=20)(x)
     assert torch.equal(y[:, 0], y[:, 1])
     assert torch.equal(y[:, 0], y[:, 2])
+
+
+def test_pictures_that_belong_together_are_augmented_in_the_same_way() -> None:
+    """A pair stays a pair, whatever its channels, and whatever is no picture stays what it is."""
+    grey = np.random.default_rng(0).integers(0, 256, (6, 1, 8, 8), dtype=np.uint8)
+    fields = {"real": grey.repeat(3, 1), "other": grey, "label": np.arange(6)}
+    drawn = DeviceBatches(fields, CPU, 0, Augment(flip=True, crop=2)).draw(0, 6)
+    assert torch.equal(drawn["real"], drawn["other"].expand(-1, 3, -1, -1))
+    plain = DeviceBatches(fields, CPU, 0).draw(0, 6)
+    assert not torch.equal(drawn["other"], plain["other"])
+    assert torch.equal(plain["other"], to_real(torch.from_numpy(grey))[plain["label"]])
+    assert torch.equal(drawn["label"], plain["label"])
+
+
+def test_what_is_a_picture_follows_from_its_shape() -> None:
+    """Pictures that are floats already are augmented too, and small whole numbers are no pixels."""
+    pictures = np.random.default_rng(0).normal(size=(6, 3, 8, 8)).astype(np.float32)
+    fields = {"real": pictures, "label": np.arange(6, dtype=np.uint8)}
+    drawn, plain = (DeviceBatches(fields, CPU, 0, augment).draw(0, 6) for augment in (Augment(crop=3), None))
+    assert drawn["label"].dtype == torch.uint8
+    assert torch.equal(plain["real"], torch.from_numpy(pictures)[plain["label"].long()])
+    assert not torch.equal(drawn["real"], plain["real"])

@@ -12,14 +12,14 @@ import torch
 from conftest import CPU
 from PIL import Image
 
-from gantrain.data import Digits, ImageFolder, Place, cache
+from gantrain.data import DataContext, Digits, ImageFolder, cache
 from gantrain.data.memory import free_memory
 
 DAY = 24 * 3600
 
 
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path, CPU, cache=tmp_path / "cache")
+def context(tmp_path: Path) -> DataContext:
+    return DataContext(tmp_path, CPU, cache=tmp_path / "cache")
 
 
 def pictures(folder: Path, brightness: int = 0, seconds: int = 0) -> str:
@@ -37,20 +37,20 @@ def packs(tmp_path: Path) -> set[str]:
 def test_a_file_that_changed_is_read_again_though_it_is_as_large(tmp_path: Path) -> None:
     for brightness, seconds in ((0, 1000), (255, 1001)):
         path = pictures(tmp_path / "pictures", brightness, seconds)
-        real = ImageFolder(path, 8, 1).open(place(tmp_path)).draw(0, 1)["real"]
+        real = ImageFolder(path, 8, 1).open(context(tmp_path)).draw(0, 1)["real"]
         assert (real == brightness / 127.5 - 1).all()
 
 
 def test_the_pack_of_former_files_goes(tmp_path: Path) -> None:
     first = pictures(tmp_path / "first")
-    ImageFolder(first, 8, 1).open(place(tmp_path))
+    ImageFolder(first, 8, 1).open(context(tmp_path))
     former = packs(tmp_path)
     for source in (ImageFolder(first, 16, 1), ImageFolder(pictures(tmp_path / "second"), 8, 1), Digits(16)):
-        source.open(place(tmp_path))
+        source.open(context(tmp_path))
     others = packs(tmp_path) - former
     assert (len(former), len(others)) == (1, 3)
     pictures(tmp_path / "first", 9, 2000)
-    ImageFolder(first, 8, 1).open(place(tmp_path))
+    ImageFolder(first, 8, 1).open(context(tmp_path))
     assert not packs(tmp_path) & former
     assert packs(tmp_path) >= others, "another size, another folder and another set stay"
     assert len(packs(tmp_path)) == 4
@@ -61,7 +61,7 @@ def test_one_folder_is_one_set_however_it_is_named(tmp_path: Path, monkeypatch: 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "link").symlink_to(tmp_path / "first")
     for name in ("first", "./first", str(tmp_path / "first"), "link"):
-        ImageFolder(name, 8, 1).open(place(tmp_path))
+        ImageFolder(name, 8, 1).open(context(tmp_path))
     assert len(packs(tmp_path)) == 1
 
 
@@ -69,21 +69,21 @@ def test_the_cache_is_bounded_and_the_longest_unused_go_first(tmp_path: Path, mo
     names = {}
     for k, size in enumerate((8, 9, 10)):
         before = packs(tmp_path) if k else set()
-        Digits(size).open(place(tmp_path))
+        Digits(size).open(context(tmp_path))
         names[size] = (packs(tmp_path) - before).pop()
         used = time.time() - (10 - k) * DAY
         os.utime(tmp_path / "cache" / names[size] / "facts.json", (used, used))
-    Digits(8).open(place(tmp_path))  # it was packed first and is used last
+    Digits(8).open(context(tmp_path))  # it was packed first and is used last
     total = sum(file.stat().st_size for file in (tmp_path / "cache").rglob("*.*") if file.is_file())
     monkeypatch.setattr(cache, "LIMIT", total)
-    Digits(11).open(place(tmp_path))
+    Digits(11).open(context(tmp_path))
     assert names[8] in packs(tmp_path)
     assert names[9] not in packs(tmp_path)
 
 
 def test_nothing_foreign_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache, "LIMIT", 0)
-    Digits(8).open(place(tmp_path))
+    Digits(8).open(context(tmp_path))
     kept = (tmp_path / "cache" / packs(tmp_path).pop()).rename(tmp_path / "kept")
     (tmp_path / "cache" / kept.name).symlink_to(kept)
     for name in ("thesis", "digits-0123456789abcdef", ".digits-0123456789abcdef.7"):
@@ -92,11 +92,11 @@ def test_nothing_foreign_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         os.utime(tmp_path / "cache" / name / "notes.txt", (0, 0))
         os.utime(tmp_path / "cache" / name, (0, 0))
     (tmp_path / "cache" / "table.npy").write_text("mine")
-    Digits(9).open(place(tmp_path))
+    Digits(9).open(context(tmp_path))
     own = next(n for n in packs(tmp_path) if n.startswith("digits-") and (tmp_path / "cache" / n / "real.npy").exists())
     (tmp_path / "cache" / own / "notes.txt").write_text("mine")
     there = {str(entry.relative_to(tmp_path)) for entry in tmp_path.rglob("*")}
-    Digits(10).open(place(tmp_path))
+    Digits(10).open(context(tmp_path))
     assert {str(entry.relative_to(tmp_path)) for entry in tmp_path.rglob("*")} >= there
 
 
@@ -107,7 +107,7 @@ def test_a_pack_that_a_killed_process_left_goes(tmp_path: Path) -> None:
         (work / "all.npy.part").write_bytes(b"half")
         for entry in (work / "all.npy.part", work):
             os.utime(entry, (time.time() - age,) * 2)
-    Digits(8).open(place(tmp_path))
+    Digits(8).open(context(tmp_path))
     assert ".digits-0123456789abcdef.7" not in packs(tmp_path)
     assert ".digits-0123456789abcdef.8" in packs(tmp_path), "another process may still be at it"
 
@@ -161,11 +161,11 @@ def test_the_budget_is_half_of_what_is_free(tmp_path: Path, monkeypatch: pytest.
     size = np.load(next(_packed(tmp_path))).nbytes + 1797 * 8
     for free, kind in ((2 * size, "DeviceBatches"), (2 * size - 2, "StreamedBatches")):
         monkeypatch.setattr("gantrain.data.source.free_memory", lambda device, free=free: free)
-        batches = Digits(8).open(place(tmp_path))
+        batches = Digits(8).open(context(tmp_path))
         assert type(batches).__name__ == kind
         batches.close()
 
 
 def _packed(tmp_path: Path):  # type: ignore[no-untyped-def]
-    Digits(8).open(place(tmp_path))
+    Digits(8).open(context(tmp_path))
     return (tmp_path / "cache").rglob("real.npy")

@@ -15,7 +15,7 @@ import torchvision.datasets
 from conftest import CPU, Command
 from PIL import Image
 
-from gantrain.data import Augment, CelebA, Cifar10, Digits, FashionMnist, Mnist, Place, StackedMnist
+from gantrain.data import Augment, CelebA, Cifar10, DataContext, Digits, FashionMnist, Mnist, StackedMnist
 from gantrain.errors import UserError
 
 
@@ -42,25 +42,25 @@ def tiny_mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "MNIST" / "raw"
 
 
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path, CPU, cache=tmp_path / "cache")
+def context(tmp_path: Path) -> DataContext:
+    return DataContext(tmp_path, CPU, cache=tmp_path / "cache")
 
 
 @pytest.mark.usefixtures("tiny_mnist")
 def test_fashion_mnist_reads_its_own_folder(tmp_path: Path) -> None:
-    batches = FashionMnist().open(place(tmp_path))
+    batches = FashionMnist().open(context(tmp_path))
     assert batches.size == 30
     batch = batches.draw(0, 30)
     assert batch["label"].sort().values.tolist() == sorted(k % 10 for k in range(30))
     held_out = FashionMnist().held_out_part()
     assert held_out is not None
-    assert held_out.open(place(tmp_path)).size == 5
+    assert held_out.open(context(tmp_path)).size == 5
 
 
 @pytest.mark.usefixtures("tiny_mnist")
 def test_stacked_mnist_stacks_three_digits_and_names_the_number(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    batch = StackedMnist(image_size=32).open(place(tmp_path)).draw(0, 500)
+    batch = StackedMnist(image_size=32).open(context(tmp_path)).draw(0, 500)
     assert batch["real"].shape == (500, 3, 32, 32)
     assert (batch["real"][..., :2, :] == -1).all()  # the black border
     digits = ((batch["real"][:, :, 16, 16] + 1) * 127.5 / 20).round().long()
@@ -72,7 +72,7 @@ def test_stacked_mnist_stacks_three_digits_and_names_the_number(tmp_path: Path) 
 
 @pytest.mark.usefixtures("tiny_mnist")
 def test_stacked_mnist_of_few_samples_stays(tmp_path: Path) -> None:
-    few = Place(tmp_path, CPU, cache=tmp_path / "cache", limit=4)
+    few = DataContext(tmp_path, CPU, cache=tmp_path / "cache", limit=4)
     batch = StackedMnist().open(few).draw(0, 8)
     assert len({x.numpy().tobytes() for x in batch["real"]}) <= 4
 
@@ -81,7 +81,7 @@ def test_held_out_digits_are_never_trained_on(tmp_path: Path) -> None:
     source = Digits(held_out=360)
     part = source.held_out_part()
     assert part is not None
-    train, test = source.open(place(tmp_path)), part.open(place(tmp_path))
+    train, test = source.open(context(tmp_path)), part.open(context(tmp_path))
     assert (train.size, test.size) == (1437, 360)
     seen = {x.numpy().tobytes() for x in train.draw(0, 1437)["real"]}
     unseen = {x.numpy().tobytes() for x in test.draw(0, 360)["real"]}
@@ -89,12 +89,19 @@ def test_held_out_digits_are_never_trained_on(tmp_path: Path) -> None:
     assert Digits().held_out_part() is None
 
 
+def test_what_a_kind_of_digits_holds_out_is_of_that_kind() -> None:
+    class Other(Digits):
+        pass
+
+    assert type(Other(held_out=9).held_out_part()) is Other
+
+
 @pytest.mark.usefixtures("tiny_mnist")
 def test_stacked_mnist_stacks_the_digits_of_its_split(tmp_path: Path) -> None:
     """The five digits for testing are 0 to 4."""
     for split, largest in (("train", 999), ("test", 444)):
         torch.manual_seed(0)
-        label = StackedMnist(split=split).open(place(tmp_path)).draw(0, 3000)["label"]
+        label = StackedMnist(split=split).open(context(tmp_path)).draw(0, 3000)["label"]
         assert label.max() == largest
 
 
@@ -105,7 +112,7 @@ def test_what_is_held_out_is_seen_as_it_is(tmp_path: Path) -> None:
     assert part is not None
     assert part.held_out_part() is None
     assert part.augment is None
-    held = part.open(place(tmp_path)).draw(0, 5)
+    held = part.open(context(tmp_path)).draw(0, 5)
     expected = held["label"][:, None, None, None] * 20 / 127.5 - 1
     assert torch.allclose(held["real"], expected.expand(5, 1, 28, 28))
     digits = Digits(held_out=5, augment=Augment(flip=True)).held_out_part()
@@ -122,29 +129,29 @@ def test_mnist_that_is_not_the_published_one_is_refused(tmp_path: Path, tiny_mni
             Path(f"{file}.gz").write_bytes(gzip.compress(file.read_bytes()))
         if form == "packed alone":
             file.unlink()
-    assert Mnist().open(place(tmp_path)).size == 30
+    assert Mnist().open(context(tmp_path)).size == 30
     black = images.with_suffix(".gz") if form == "packed alone" else images
     write_idx(images, np.zeros((30, 28, 28)))
     if form == "packed alone":
         black.write_bytes(gzip.compress(images.read_bytes()))
         images.unlink()
     with pytest.raises(UserError, match=f"{black.name} is damaged"):
-        Mnist().open(place(tmp_path))
+        Mnist().open(context(tmp_path))
     with pytest.raises(UserError, match="damaged"):
-        StackedMnist().open(place(tmp_path))
-    assert FashionMnist().open(place(tmp_path)).size == 30, "another set's files are its own"
+        StackedMnist().open(context(tmp_path))
+    assert FashionMnist().open(context(tmp_path)).size == 30, "another set's files are its own"
 
 
 def test_mnist_unpacks_what_is_there(tmp_path: Path, tiny_mnist: Path) -> None:
     for file in list(tiny_mnist.iterdir()):
         Path(f"{file}.gz").write_bytes(gzip.compress(file.read_bytes()))
         file.unlink()
-    batch = Mnist().open(place(tmp_path)).draw(0, 30)
+    batch = Mnist().open(context(tmp_path)).draw(0, 30)
     assert torch.allclose(batch["real"][:, 0, 0, 0], batch["label"] * 20 / 127.5 - 1)
     packed = tiny_mnist / "t10k-labels-idx1-ubyte.gz"
     packed.write_bytes(packed.read_bytes()[:-9])
     with pytest.raises(UserError, match=r"labels-idx1-ubyte\.gz is damaged"):
-        Mnist("test").open(place(tmp_path))
+        Mnist("test").open(context(tmp_path))
 
 
 def test_cifar10_that_is_not_the_published_one_is_refused(tmp_path: Path) -> None:
@@ -159,7 +166,7 @@ def test_cifar10_that_is_not_the_published_one_is_refused(tmp_path: Path) -> Non
     for name in (*(f"data_batch_{k}" for k in range(1, 6)), "test_batch", "batches.meta"):
         (folder / name).write_bytes(pickle.dumps(Leaves()))
     with pytest.raises(UserError, match="cifar10 cannot be read"):
-        Cifar10().open(place(tmp_path))
+        Cifar10().open(context(tmp_path))
     assert not (tmp_path / "left").exists()
 
 
@@ -205,7 +212,7 @@ def test_every_attribute_of_celeba_comes_from_one_pack(tmp_path: Path, table: st
     """The table as its authors wrote it, and as Kaggle has it."""
     faces(tmp_path, table)
     said: list[str] = []
-    there = Place(tmp_path, CPU, cache=tmp_path / "cache", say=said.append)
+    there = DataContext(tmp_path, CPU, cache=tmp_path / "cache", say=said.append)
     for attribute, labels in (("Male", [0, 1, 1, 0]), ("Smiling", [1, 0, 1, 0])):
         batch = CelebA(16, attribute).open(there).draw(0, 4)
         number = ((batch["real"].mean((1, 2, 3)) + 1) * 127.5 / 50).round().long()
@@ -217,22 +224,22 @@ def test_every_attribute_of_celeba_comes_from_one_pack(tmp_path: Path, table: st
 def test_a_face_without_a_row_has_no_label_and_is_refused(tmp_path: Path) -> None:
     (faces(tmp_path, "list_attr_celeba.txt") / "4.jpg").rename(tmp_path / "celeba" / "img_align_celeba" / "5.jpg")
     with pytest.raises(UserError, match="no row for 1 of 4 faces, 5 first"):
-        CelebA(16).open(place(tmp_path))
+        CelebA(16).open(context(tmp_path))
 
 
 def test_each_face_has_its_own_label_where_others_are_broken(tmp_path: Path) -> None:
     table = "list_attr_celeba.txt"
     folder = faces(tmp_path, table)
-    whole = CelebA(16).open(place(tmp_path)).draw(0, 4)
+    whole = CelebA(16).open(context(tmp_path)).draw(0, 4)
     own = {round(x.mean().item(), 1): label for x, label in zip(whole["real"], whole["label"].tolist(), strict=True)}
     (folder / "1.jpg").write_bytes(b"cut short")
-    left = CelebA(16).open(place(tmp_path)).draw(0, 3)
+    left = CelebA(16).open(context(tmp_path)).draw(0, 3)
     assert [own[round(x.mean().item(), 1)] for x in left["real"]] == left["label"].tolist()
 
 
 def test_faces_without_attributes_have_no_labels(tmp_path: Path, gantrain: Command) -> None:
     faces(tmp_path, None)
-    assert set(CelebA(16).open(place(tmp_path)).draw(0, 4)) == {"real"}
+    assert set(CelebA(16).open(context(tmp_path)).draw(0, 4)) == {"real"}
     words = ("dataset=celeba", "dataset.image_size=16", f"data_dir={tmp_path}", "networks=mlp", "trainer.batch_size=4")
     refused = gantrain(*words, "model=cgan", "debug=dry")
     assert refused.returncode == 2

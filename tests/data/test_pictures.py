@@ -12,7 +12,7 @@ import torch
 from conftest import CPU
 from PIL import EpsImagePlugin, Image
 
-from gantrain.data import ImageFolder, Place
+from gantrain.data import DataContext, ImageFolder
 from gantrain.data.pictures import open_picture
 
 
@@ -113,7 +113,7 @@ def test_a_picture_starts_no_program(tmp_path: Path, monkeypatch: pytest.MonkeyP
     script = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n%%EOF\n"
     folder, said = folder_with(tmp_path, "a.png", script), list[str]()
     assert Image.open(folder / "a.png").format == "EPS"
-    batches = ImageFolder(str(folder), 8, 1).open(Place(tmp_path, CPU, cache=tmp_path / "cache", say=said.append))
+    batches = ImageFolder(str(folder), 8, 1).open(DataContext(tmp_path, CPU, cache=tmp_path / "cache", say=said.append))
     assert not started
     assert batches.size == 3
     assert any("skipped" in line and "a.png" in line for line in said)
@@ -126,7 +126,9 @@ def test_a_picture_of_too_many_pixels_is_named_and_skipped(tmp_path: Path, monke
     Image.new("L", (20, 20)).save(folder / "bomb.png")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        batches = ImageFolder(str(folder), 8, 1).open(Place(tmp_path, CPU, cache=tmp_path / "cache", say=said.append))
+        batches = ImageFolder(str(folder), 8, 1).open(
+            DataContext(tmp_path, CPU, cache=tmp_path / "cache", say=said.append)
+        )
     assert batches.size == 3
     assert sum("bomb.png" in line for line in said) == 1
     assert any("1 of 4 pictures" in line for line in said)
@@ -138,10 +140,10 @@ def test_more_classes_than_were_said_are_refused(tmp_path: Path) -> None:
     for name in "abc":
         (tmp_path / "pictures" / name).mkdir(parents=True)
         Image.new("L", (8, 8)).save(tmp_path / "pictures" / name / "1.png")
-    place = Place(tmp_path, CPU, cache=tmp_path / "cache")
-    assert ImageFolder(str(tmp_path / "pictures"), 8, 1, classes=3).open(place).size == 3
+    context = DataContext(tmp_path, CPU, cache=tmp_path / "cache")
+    assert ImageFolder(str(tmp_path / "pictures"), 8, 1, classes=3).open(context).size == 3
     with pytest.raises(UserError, match="3 classes"):
-        ImageFolder(str(tmp_path / "pictures"), 8, 1, classes=2).open(place)
+        ImageFolder(str(tmp_path / "pictures"), 8, 1, classes=2).open(context)
 
 
 def test_labels_stay_with_their_pictures_where_some_are_broken(tmp_path: Path) -> None:
@@ -151,7 +153,9 @@ def test_labels_stay_with_their_pictures_where_some_are_broken(tmp_path: Path) -
             (tmp_path / "pictures" / name).mkdir(parents=True, exist_ok=True)
             Image.new("L", (8, 8), 40 * k).save(tmp_path / "pictures" / name / f"{n}.png")
     (tmp_path / "pictures" / "a" / "2.png").write_bytes(b"broken")
-    batch = ImageFolder(str(tmp_path / "pictures"), 8, 1).open(Place(tmp_path, CPU, cache=tmp_path / "c")).draw(0, 11)
+    batch = (
+        ImageFolder(str(tmp_path / "pictures"), 8, 1).open(DataContext(tmp_path, CPU, cache=tmp_path / "c")).draw(0, 11)
+    )
     brightness = ((batch["real"][:, 0, 0, 0] + 1) * 127.5).round().long()
     assert torch.equal(brightness, 40 * batch["label"])
     assert batch["label"].bincount().tolist() == [3, 4, 4]

@@ -11,12 +11,12 @@ import torch
 from conftest import CPU
 from PIL import Image
 
-from gantrain.data import Array, CelebA, Cifar10, Digits, Gaussian1d, Grid, ImageFolder, Mnist, Place, Ring
+from gantrain.data import Array, CelebA, Cifar10, DataContext, Digits, Gaussian1d, Grid, ImageFolder, Mnist, Ring
 from gantrain.errors import UserError
 
 
-def place(tmp_path: Path, said: list[str] | None = None, data: Path | None = None) -> Place:
-    return Place(data or tmp_path, CPU, cache=tmp_path / "cache", say=(said if said is not None else []).append)
+def context(tmp_path: Path, said: list[str] | None = None, data: Path | None = None) -> DataContext:
+    return DataContext(data or tmp_path, CPU, cache=tmp_path / "cache", say=(said if said is not None else []).append)
 
 
 def picture(file: Path, mode: str = "RGB", size: tuple[int, int] = (20, 12), colour: object = 200) -> None:
@@ -54,7 +54,7 @@ def test_centres_are_the_protocols() -> None:
 
 def test_digits_are_the_bundled_ones(tmp_path: Path) -> None:
     said: list[str] = []
-    batches = Digits(image_size=16).open(place(tmp_path, said))
+    batches = Digits(image_size=16).open(context(tmp_path, said))
     assert batches.size == 1797
     batch = batches.draw(0, 1797)
     assert batch["real"].shape == (1797, 1, 16, 16)
@@ -66,7 +66,7 @@ def test_digits_are_the_bundled_ones(tmp_path: Path) -> None:
 def test_a_pack_is_reused_and_made_anew_when_settings_change(tmp_path: Path) -> None:
     said: list[str] = []
     for size in (16, 16, 8):
-        Digits(image_size=size).open(place(tmp_path, said))
+        Digits(image_size=size).open(context(tmp_path, said))
     packing = [line for line in said if "packing" in line]
     assert len(packing) == 2
     assert "anew" in packing[1]
@@ -79,7 +79,7 @@ def test_a_pack_that_failed_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(Digits, "pack", fail)
     with pytest.raises(OSError, match="disk full"):
-        Digits().open(place(tmp_path))
+        Digits().open(context(tmp_path))
     assert not list((tmp_path / "cache").iterdir())
 
 
@@ -91,7 +91,7 @@ def test_image_folder_takes_any_mode_size_and_nesting(tmp_path: Path) -> None:
     picture(folder / "dogs" / "d.png", "RGBA", (16, 16), (0, 0, 0, 0))
     picture(folder / "dogs" / "e.tif", "I;16", (16, 16), 65535)
     (folder / "dogs" / "notes.txt").write_text("not a picture")
-    batch = ImageFolder(str(folder), image_size=8).open(place(tmp_path)).draw(0, 5)
+    batch = ImageFolder(str(folder), image_size=8).open(context(tmp_path)).draw(0, 5)
     by_label = {k: batch["real"][batch["label"] == k] for k in (0, 1)}
     assert (len(by_label[0]), len(by_label[1])) == (2, 3)
     assert batch["real"].shape == (5, 3, 8, 8)
@@ -106,7 +106,7 @@ def test_broken_pictures_are_named_skipped_and_counted(tmp_path: Path) -> None:
         picture(folder / f"{k}.png", colour=(k * 50,) * 3)
     (folder / "1b.png").write_bytes(b"not a png")
     said: list[str] = []
-    batches = ImageFolder(str(folder), image_size=8).open(place(tmp_path, said))
+    batches = ImageFolder(str(folder), image_size=8).open(context(tmp_path, said))
     assert batches.size == 3
     assert any("skipped" in line and "1b.png" in line for line in said)
     assert any("1 of 4 pictures" in line for line in said)
@@ -115,15 +115,15 @@ def test_broken_pictures_are_named_skipped_and_counted(tmp_path: Path) -> None:
     for k in range(3):
         (folder / f"{k}.png").write_bytes(b"broken")
     with pytest.raises(UserError, match="cannot be read"):
-        ImageFolder(str(folder), image_size=8).open(place(tmp_path))
+        ImageFolder(str(folder), image_size=8).open(context(tmp_path))
 
 
 def test_a_changed_folder_is_packed_anew(tmp_path: Path) -> None:
     folder = tmp_path / "pictures"
     picture(folder / "a.png")
-    assert ImageFolder(str(folder), image_size=8).open(place(tmp_path)).size == 1
+    assert ImageFolder(str(folder), image_size=8).open(context(tmp_path)).size == 1
     picture(folder / "b.png")
-    assert ImageFolder(str(folder), image_size=8).open(place(tmp_path)).size == 2
+    assert ImageFolder(str(folder), image_size=8).open(context(tmp_path)).size == 2
 
 
 def test_celeba_crops_in_proportion_and_reads_attributes(tmp_path: Path) -> None:
@@ -139,11 +139,11 @@ def test_celeba_crops_in_proportion_and_reads_attributes(tmp_path: Path) -> None
         inside.save(file, quality=100)
     (folder / "list_attr_celeba.txt").write_text("2\nMale Smiling\n1.jpg -1  1\n2.jpg  1 -1\n")
     for attribute, labels in (("Male", [0, 1]), ("Smiling", [1, 0])):
-        batch = CelebA(image_size=32, attribute=attribute).open(place(tmp_path)).draw(0, 2)
+        batch = CelebA(image_size=32, attribute=attribute).open(context(tmp_path)).draw(0, 2)
         assert (batch["real"] > 0.8).float().mean() > 0.99
         assert sorted(batch["label"].tolist()) == sorted(labels)
     with pytest.raises(UserError, match="not one of CelebA's"):
-        CelebA(attribute="Wings").open(place(tmp_path))
+        CelebA(attribute="Wings").open(context(tmp_path))
 
 
 def test_array_standardises_and_keeps_the_way_back(tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_array_standardises_and_keeps_the_way_back(tmp_path: Path) -> None:
             with file.open("wb") as opened:  # by its name, NumPy would call it u.NPY.npy
                 (np.savez if name.endswith("npz") else np.save)(opened, table)
         assert Array.auto("dim", {"path": str(file)}, tmp_path) == 2
-        batches = Array(str(file), 2).open(place(tmp_path))
+        batches = Array(str(file), 2).open(context(tmp_path))
         x = batches.draw(0, 500)["real"]
         assert x.mean(0).abs().max() < 1e-5
         back = x * batches.facts["std"] + batches.facts["mean"]
@@ -183,14 +183,14 @@ def test_array_refuses(tmp_path: Path, name: str, content: str | None, sentence:
     if content is not None:
         (tmp_path / name).write_text(content)
     with pytest.raises(UserError, match=sentence):
-        Array(str(tmp_path / name), 2).open(place(tmp_path))
+        Array(str(tmp_path / name), 2).open(context(tmp_path))
 
 
 @pytest.mark.parametrize("before", ["", "\ufeff", "a,b\n", "\ufeffa,b\n", "\ufeff,b\n", "# 7 rows\n", "# 1,2\n"])
 def test_no_row_is_lost(tmp_path: Path, before: str) -> None:
     """A byte-order mark, as spreadsheets write it, names and remarks are no rows; everything else is."""
     (tmp_path / "t.csv").write_text(before + "1,2\n3,4\n5,6 # the last\n", encoding="utf-8")
-    batches = Array(str(tmp_path / "t.csv"), 2).open(place(tmp_path))
+    batches = Array(str(tmp_path / "t.csv"), 2).open(context(tmp_path))
     assert batches.size == 3
     back = batches.draw(0, 3)["real"] * batches.facts["std"] + batches.facts["mean"]
     assert sorted(back[:, 0].round().tolist()) == [1, 3, 5]
@@ -199,31 +199,31 @@ def test_no_row_is_lost(tmp_path: Path, before: str) -> None:
 def test_a_constant_column_stays_what_it_is(tmp_path: Path) -> None:
     """The mean of many 0.1 is not 0.1, and their deviation not 0, by rounding alone."""
     np.save(tmp_path / "t.npy", np.stack([np.full(1000, 0.1), np.arange(1000)], 1))
-    batches = Array(str(tmp_path / "t.npy"), 2).open(place(tmp_path))
+    batches = Array(str(tmp_path / "t.npy"), 2).open(context(tmp_path))
     assert batches.draw(0, 1000)["real"][:, 0].abs().max() < 1e-6
 
 
 def test_complex_numbers_are_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "t.npy", np.ones((4, 2)) * 1j)
     with pytest.raises(UserError, match="complex"):
-        Array(str(tmp_path / "t.npy"), 2).open(place(tmp_path))
+        Array(str(tmp_path / "t.npy"), 2).open(context(tmp_path))
 
 
 def test_array_never_unpickles(tmp_path: Path) -> None:
     np.save(tmp_path / "p.npy", np.array([{}, {}], dtype=object), allow_pickle=True)
     with pytest.raises(UserError, match="cannot be read"):
-        Array(str(tmp_path / "p.npy"), 1).open(place(tmp_path))
+        Array(str(tmp_path / "p.npy"), 1).open(context(tmp_path))
 
 
 def test_mnist(tmp_path: Path, real_data: Path) -> None:
     for split, size in (("train", 60_000), ("test", 10_000)):
-        batches = Mnist(split).open(place(tmp_path, data=real_data))
+        batches = Mnist(split).open(context(tmp_path, data=real_data))
         assert batches.size == size
         assert batches.draw(0, 2)["real"].shape == (2, 1, 28, 28)
 
 
 def test_cifar10(tmp_path: Path, real_data: Path) -> None:
-    batches = Cifar10().open(place(tmp_path, data=real_data))
+    batches = Cifar10().open(context(tmp_path, data=real_data))
     assert batches.size == 50_000
     batch = batches.draw(0, 50_000)
     assert batch["label"].bincount().tolist() == [5000] * 10
@@ -231,4 +231,4 @@ def test_cifar10(tmp_path: Path, real_data: Path) -> None:
 
 
 def test_celeba_faces(tmp_path: Path, real_data: Path) -> None:
-    assert CelebA(image_size=16).open(place(tmp_path, data=real_data)).draw(0, 4)["real"].shape == (4, 3, 16, 16)
+    assert CelebA(image_size=16).open(context(tmp_path, data=real_data)).draw(0, 4)["real"].shape == (4, 3, 16, 16)

@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from gantrain.commands.assembly import plain
 from gantrain.config import complete, compose, hydra_at
-from gantrain.games import Batch, Turn
-from gantrain.help import CONFIGS
-from gantrain.training.round import Progress, Round
-from gantrain.tricks import Context, Judged, Seen
+from gantrain.options import CONFIGS
+from gantrain.training.rounds import Progress, Rounds
+from gantrain.tricks import TurnContext
+from gantrain.turns import Batch, LossInputs, Samples, Scores, Turn
 
 N = 8
 """Samples per turn."""
@@ -91,7 +91,7 @@ def _settings(model: str, trick: str) -> dict[str, Any]:
     return {name: {**entry, **QUICK.get(trick, {})} for name, entry in entries.items()}
 
 
-def small_round(model: str, loss: str, tricks: Sequence[str]) -> Round:
+def small_round(model: str, loss: str, tricks: Sequence[str]) -> Rounds:
     """A round of tiny networks with these tricks, ready to play.
 
     Raises:
@@ -113,9 +113,9 @@ class Moment:
     number: int
     """Of the player's turns, from 1."""
     step: int
-    context: Context
+    context: TurnContext
     terms: dict[str, Tensor]
-    seen: list[tuple[str, Seen]]
+    inputs: list[tuple[str, LossInputs]]
     calls: dict[str, Calls]
     norm: float
     """Of the gradient, before tricks changed it."""
@@ -131,12 +131,17 @@ class Moment:
         return self.context.batch
 
     @property
-    def fake(self) -> Judged:
-        return self.context.duels["discriminator"].fake
+    def made(self) -> Samples:
+        """Fakes as they were before any augmentation."""
+        return self.context.fakes["discriminator"]
 
     @property
-    def real(self) -> Judged:
-        real = self.context.duels["discriminator"].real
+    def fake(self) -> Scores:
+        return self.context.comparisons["discriminator"].fake
+
+    @property
+    def real(self) -> Scores:
+        real = self.context.comparisons["discriminator"].real
         assert real is not None
         return real
 
@@ -155,37 +160,38 @@ def note_calls(owner: nn.Module, method: str) -> Calls:
     return calls
 
 
-def weights(round: Round) -> dict[str, list[Tensor]]:
-    return {name: [p.detach().clone() for p in player.parameters] for name, player in round.players.items()}
+def weights(rounds: Rounds) -> dict[str, list[Tensor]]:
+    return {name: [p.detach().clone() for p in learner.parameters] for name, learner in rounds.learners.items()}
 
 
-def check_turns(round: Round, rounds: int = 3) -> list[Moment]:
+def check_turns(rounds: Rounds, count: int = 3) -> list[Moment]:
     """Plays; in every turn the moving player moves, the other does not, and every loss is finite."""
-    game, moments = round.game, []
-    calls = {method: note_calls(game, method) for method in ("terms", "with_tricks", "seen")}
-    for trick in game.each_trick():
-        calls |= {f"{trick.name}.{method}": note_calls(trick, method) for method in ("view", "fakes")}
-    play_turn = round._turn
+    game, moments = rounds.game, []
+    calls = {method: note_calls(game, method) for method in ("terms", "trick_terms")}
+    calls["targets"] = note_calls(game.tricks, "targets")
+    for trick in game.tricks.each():
+        calls |= {f"{trick.name}.{method}": note_calls(trick, method) for method in ("augment", "fakes")}
+    play_turn = rounds._turn
 
     def watched(turn: Turn, played: int, progress: Progress, observe: bool) -> None:
-        before = weights(round)
+        before = weights(rounds)
         play_turn(turn, played, progress, observe)
-        after = weights(round)
-        for name in round.players:
+        after = weights(rounds)
+        for name in rounds.learners:
             moved = any(not torch.equal(a, b) for a, b in zip(before[name], after[name], strict=True))
             assert moved == (name == turn.player), f"{name} in {turn.player}'s turn"
-        numbers = round.meter.read()
+        numbers = rounds.meter.read()
         for tag, value in numbers.items():
             assert math.isfinite(value), tag
-        gradients = [p.grad for p in round.players[turn.player].parameters if p.grad is not None]
+        gradients = [p.grad for p in rounds.learners[turn.player].parameters if p.grad is not None]
         moments.append(
             Moment(
                 player=turn.player,
                 number=played + 1,
                 step=progress.step,
-                context=calls["with_tricks"][-1][0][1],
+                context=calls["trick_terms"][-1][0][1],
                 terms=calls["terms"][-1][1],
-                seen=[(given[0], seen) for given, seen in calls["seen"]],
+                inputs=[(given[0].name, inputs) for given, inputs in calls["targets"]],
                 calls={name: list(noted) for name, noted in calls.items()},
                 norm=numbers[f"grad_norm/{turn.player}"],
                 clipped=nn.utils.get_total_norm(gradients).item(),
@@ -197,8 +203,8 @@ def check_turns(round: Round, rounds: int = 3) -> list[Moment]:
         for noted in calls.values():
             noted.clear()
 
-    round._turn = watched  # type: ignore[method-assign]
+    rounds._turn = watched  # type: ignore[method-assign]
     progress = Progress()
-    for _ in range(rounds):
-        round.play(progress, observe=True)
+    for _ in range(count):
+        rounds.play(progress, observe=True)
     return moments

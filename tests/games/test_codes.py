@@ -8,15 +8,21 @@ import pytest
 import torch
 import torch.nn.functional as F
 from conftest import config, round_of
-from small import PICTURES, POINTS, game_of, ring
+from small import PICTURES, POINTS, fakes_of, game_of, only_latent, real_of, ring
 from torch import Tensor, nn
 
 from gantrain.commands.assembly import build_game
 from gantrain.errors import UserError
-from gantrain.games import Batch, Request
-from gantrain.training.round import Progress
+from gantrain.games import Request
+from gantrain.training.rounds import Progress
+from gantrain.turns import Batch, Samples
 
 # --- infogan --------------------------------------------------------------------------------------------------------
+
+
+def flat(made: dict[str, Samples]) -> dict[str, torch.Tensor]:
+    """Samples and their codes."""
+    return {"samples": made["samples"].x, **made["samples"].conditions}
 
 
 def test_codes_are_drawn_as_in_the_paper() -> None:
@@ -39,7 +45,7 @@ def test_the_information_of_several_codes_is_a_sum() -> None:
     game = game_of(*POINTS, "model=infogan", "model.categorical=[4,3,5]", "model.continuous=0")
     batch = ring(game)
     trunk, head = game.get_submodule("discriminator.trunk"), game.get_submodule("discriminator.heads.code")
-    parts = head(trunk(game.generate(batch.latent).samples)).split([4, 3, 5], 1)
+    parts = head(trunk(fakes_of(game, batch).x)).split([4, 3, 5], 1)
     each = [F.cross_entropy(logits, batch.latent[f"code_{k}"]) for k, logits in enumerate(parts)]
     torch.testing.assert_close(game.terms("generator", batch)["information"], each[0] + each[1] + each[2])
     assert "information_continuous" not in game.terms("generator", batch)
@@ -48,10 +54,10 @@ def test_the_information_of_several_codes_is_a_sum() -> None:
 def test_a_generator_is_told_every_code() -> None:
     game = game_of(*POINTS, "model=infogan", "model.categorical=[4,3]", "model.continuous=2")
     latent = game.latents(4)
-    before = game.generate(latent).samples
+    before = fakes_of(game, only_latent(latent)).x
     for name in ("noise", "code_0", "code_1", "continuous"):
         other = (latent[name] + 1) % (4 if name == "code_0" else 3) if name.startswith("code") else latent[name] + 1
-        assert not torch.allclose(game.generate({**latent, name: other}).samples, before), name
+        assert not torch.allclose(fakes_of(game, only_latent({**latent, name: other})).x, before), name
 
 
 def test_the_first_code_is_the_class_that_is_named() -> None:
@@ -62,9 +68,9 @@ def test_the_first_code_is_the_class_that_is_named() -> None:
 
 
 def test_q_moves_with_the_discriminator_and_not_with_the_generator() -> None:
-    round = round_of(*POINTS, "model=infogan")
-    held = {name: {id(p) for p in player.parameters} for name, player in round.players.items()}
-    q = {id(p) for p in round.game.get_submodule("discriminator.heads").parameters()}
+    rounds = round_of(*POINTS, "model=infogan")
+    held = {name: {id(p) for p in player.parameters} for name, player in rounds.learners.items()}
+    q = {id(p) for p in rounds.game.get_submodule("discriminator.heads").parameters()}
     assert q <= held["discriminator"]
     assert not q & held["generator"]
 
@@ -82,7 +88,7 @@ def test_infogan_pays_for_codes_that_cannot_be_read_back() -> None:
     game = game_of(*POINTS, "model=infogan", "model.weight=2", "model.continuous_weight=0.5")
     batch = ring(game)
     found = game.get_submodule("discriminator.heads.code")(
-        game.get_submodule("discriminator.trunk")(game.generate(batch.latent).samples)
+        game.get_submodule("discriminator.trunk")(fakes_of(game, batch).x)
     )
     named = F.cross_entropy(found[:, :10], batch.latent["code_0"])
     gaussian = torch.distributions.Normal(found[:, 10:], 1.0)
@@ -114,10 +120,10 @@ def test_codes_of_an_encoder_lie_where_noise_lies(kind: str, bounded: bool) -> N
     """Else their range alone would tell real pairs from fake ones; the reference code has a scaled sigmoid."""
     game = game_of(*POINTS, "model=bigan", f"model.noise.kind={kind}")
     x = 1e3 * torch.randn(50, 2)
-    code = game.real(Batch({"real": x}, {}, torch.zeros(()))).given["code"]
+    code = real_of(game, Batch({"real": x}, {}, torch.zeros(()))).conditions["code"]
     assert (code.abs().max() <= 1) == bounded
-    made = game.sample(Request(50, inputs=x))
-    torch.testing.assert_close(made["code"], code)
+    made = game.sample(Request(50, inputs={"real": x}))["samples"]
+    torch.testing.assert_close(made.conditions["code"], code)
     if bounded:
         linear = game.get_submodule("generator.encoder")
         features = linear.trunk(x)  # type: ignore[operator]
@@ -125,15 +131,15 @@ def test_codes_of_an_encoder_lie_where_noise_lies(kind: str, bounded: bool) -> N
 
 
 def test_reconstructions_are_those_of_the_average() -> None:
-    round = round_of(*POINTS, "model=bigan", "tricks=[ema]", "tricks.ema.half_life=1e6", "tricks.ema.ramp_up=null")
-    round.play(Progress())
-    game = round.game
+    rounds = round_of(*POINTS, "model=bigan", "tricks=[ema]", "tricks.ema.half_life=1e6", "tricks.ema.ramp_up=null")
+    rounds.play(Progress())
+    game = rounds.game
     x = torch.randn(5, 2)
-    before = game.sample(Request(5, inputs=x))
+    before = flat(game.sample(Request(5, inputs={"real": x})))
     with torch.no_grad():
         for parameter in game.get_submodule("generator").parameters():
             parameter.zero_()
-    after = game.sample(Request(5, inputs=x))
+    after = flat(game.sample(Request(5, inputs={"real": x})))
     for name in ("samples", "code"):
         assert torch.equal(before[name], after[name])
         assert before[name].abs().max() > 0
@@ -143,7 +149,7 @@ def test_a_reconstruction_does_not_depend_on_what_else_is_reconstructed() -> Non
     """In training batch norm mixes the samples of a batch; what a user asks for must not."""
     game = game_of(*POINTS, "model=bigan", "model.generator.norm=batch", "model.discriminator.norm=batch")
     x = torch.randn(5, 2)
-    together, alone = game.sample(Request(5, inputs=x)), game.sample(Request(1, inputs=x[:1]))
+    together, alone = (flat(game.sample(Request(n, inputs={"real": x[:n]}))) for n in (5, 1))
     for name in ("samples", "code"):
         torch.testing.assert_close(together[name][:1], alone[name])
 

@@ -8,8 +8,8 @@ from conftest import config, round_of
 
 from gantrain.commands.assembly import build_game
 from gantrain.errors import UserError
-from gantrain.help import CONFIGS
-from gantrain.training.round import Progress, Round
+from gantrain.options import CONFIGS
+from gantrain.training.rounds import Progress, Rounds
 
 GAMES = {
     "cgan": "model.conditioning=concat",
@@ -41,18 +41,18 @@ def words(game: str, *more: str) -> list[str]:
     return [*f"dataset=ring8 model={game} networks@model=mlp {small} {extra} {GAMES[game]}".split(), *more]
 
 
-def check_rounds(round: Round) -> None:
+def check_rounds(rounds: Rounds) -> None:
     """Two rounds: whoever has the turn moves, the others do not, and every loss is finite."""
     progress = Progress()
     for progress.step in range(2):
-        for turn in round.game.turns:
+        for turn in rounds.game.turns:
             for number in range(turn.times):
-                before = {name: [p.clone() for p in player.parameters] for name, player in round.players.items()}
-                round._turn(turn, progress.step * turn.times + number, progress, observe=True)
-                for name, player in round.players.items():
+                before = {name: [p.clone() for p in player.parameters] for name, player in rounds.learners.items()}
+                rounds._turn(turn, progress.step * turn.times + number, progress, observe=True)
+                for name, player in rounds.learners.items():
                     moved = any(not torch.equal(a, b) for a, b in zip(before[name], player.parameters, strict=True))
                     assert moved == (name == turn.player), f"{name} in {turn.player}'s turn"
-    for tag, value in round.meter.read().items():
+    for tag, value in rounds.meter.read().items():
         assert torch.tensor(value).isfinite(), tag
 
 

@@ -11,7 +11,7 @@ from gantrain.commands.assembly import build_game
 from gantrain.games import BiGAN
 from gantrain.networks import Generator, MLPDiscriminator, MLPGenerator
 from gantrain.networks.layers import spectrally_normalise
-from gantrain.training.round import Progress
+from gantrain.training.rounds import Progress
 
 POINTS = ["dataset=ring8", "networks@model=mlp", "loss=nonsaturating", "optimizer=adam", "trainer.batch_size=16"]
 
@@ -21,9 +21,9 @@ POINTS = ["dataset=ring8", "networks@model=mlp", "loss=nonsaturating", "optimize
 def test_classes_are_named_by_the_average_where_there_is_one(model: str, players: str, averaged: bool) -> None:
     """As Salimans et al. 2016 measure their test error; without one, by the discriminator as it is."""
     slow = ["tricks.ema.half_life=1e6", "tricks.ema.ramp_up=null", f"tricks.ema.players={players}"]
-    round = round_of(*POINTS, f"model={model}", "tricks=[ema]", *slow)
-    round.play(Progress())
-    game = round.game
+    rounds = round_of(*POINTS, f"model={model}", "tricks=[ema]", *slow)
+    rounds.play(Progress())
+    game = rounds.game
     assert ("discriminator" in game.averages) == averaged
     assert "generator" in game.averages
     x = torch.randn(5, 2)
@@ -37,11 +37,11 @@ def test_classes_are_named_by_the_average_where_there_is_one(model: str, players
 def test_images_are_counted_once_where_several_players_are_averaged() -> None:
     """The ramp-up is a share of the images seen, however many networks have an average."""
     for players in ("[generator]", "[discriminator,generator]"):
-        round = round_of(*POINTS, "model=sgan", "tricks=[ema]", f"tricks.ema.players={players}")
+        rounds = round_of(*POINTS, "model=sgan", "tricks=[ema]", f"tricks.ema.players={players}")
         progress = Progress()
         for _ in range(3):
-            round.play(progress)
-        assert round.game.tricks["ema"].images == 3 * 16
+            rounds.play(progress)
+        assert rounds.game.tricks["ema"].images == 3 * 16
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_what_a_game_adds_to_a_spectrally_normalised_discriminator_is_normalised
 
     if isinstance(game, BiGAN):
         game.make_encoder = normalised
-    game.seat(generator, normalised)  # type: ignore[attr-defined]
+    game.build_players(generator, normalised)  # type: ignore[attr-defined]
     added = game.get_submodule(f"discriminator.{layer}").train()
     for _ in range(500):
         weight = added.weight  # each look is a step of the power iteration

@@ -6,19 +6,18 @@ import pytest
 import torch
 import torch.nn.functional as F
 from conftest import config, round_of
-from small import PICTURES, POINTS, game_of, ring
+from small import PICTURES, POINTS, fakes_of, game_of, only_latent, real_of, ring
 from torch import Tensor
 
 from gantrain.commands.assembly import build_game
 from gantrain.errors import UserError
-from gantrain.games import Batch, Conditional, Game, Request, SemiSupervised, TripleGAN
-from gantrain.games.conditional import Shown
-from gantrain.networks.conditional import ConditionalNorm
-from gantrain.training.round import Progress
+from gantrain.games import Conditional, Game, Request, SemiSupervised, TripleGAN
+from gantrain.training.rounds import Progress
+from gantrain.turns import Batch, Samples
 
 
-def logits(game: Game, shown: Shown, name: str = "discriminator") -> Tensor:
-    return game.judge(name, shown).logits
+def logits(game: Game, samples: Samples, name: str = "discriminator") -> Tensor:
+    return game.score(name, samples, game.batch_at(0)).logits
 
 
 # --- conditional ----------------------------------------------------------------------------------------------------
@@ -35,18 +34,6 @@ def test_projection_adds_the_inner_product_of_label_and_features() -> None:
     torch.testing.assert_close(judge(x, label=label), wanted)
 
 
-def test_conditional_batch_norm_has_a_gain_and_bias_per_label() -> None:
-    norm = ConditionalNorm(torch.nn.BatchNorm2d(3), classes=2)
-    with torch.no_grad():
-        norm.gain.weight[1], norm.bias.weight[1] = 2.0, -1.0
-    x = torch.randn(4, 3, 5, 5)
-    norm.label = torch.tensor([0, 1, 0, 1])
-    plain = torch.nn.BatchNorm2d(3)(x)
-    out = norm(x)
-    torch.testing.assert_close(out[::2], plain[::2])
-    torch.testing.assert_close(out[1::2], 2 * plain[1::2] - 1)
-
-
 @pytest.mark.parametrize("conditioning", ["concat", "embedding", "projection"])
 @pytest.mark.parametrize(
     "words", [[*POINTS, "model.generator.norm=batch"], PICTURES, [*PICTURES, "networks@model=mlp"]]
@@ -58,9 +45,9 @@ def test_both_players_listen_to_the_label(words: list[str], conditioning: str) -
             parameter.add_(0.1 * torch.randn_like(parameter))  # away from initial gains, which are the same for all
     latent = game.latents(4)
     one, other = ({**latent, "label": torch.full((4,), label)} for label in (1, 3))
-    made = game.generate(one)
-    assert not torch.allclose(made.samples, game.generate(other).samples)
-    assert not torch.allclose(logits(game, made), logits(game, Shown(made.samples, {"label": other["label"]})))
+    made = fakes_of(game, only_latent(one))
+    assert not torch.allclose(made.x, fakes_of(game, only_latent(other)).x)
+    assert not torch.allclose(logits(game, made), logits(game, Samples(made.x, {"label": other["label"]})))
 
 
 def test_concat_puts_one_hot_labels_beside_noise_and_maps() -> None:
@@ -82,13 +69,13 @@ def test_mismatched_pairs_are_real_samples_with_a_wrong_label() -> None:
     game = game_of(*POINTS, "model=cgan", "model.conditioning=concat", "model.mismatched=0.25")
     assert isinstance(game, Conditional)
     batch = ring(game)
-    made = game.generate(batch.latent)
-    mixed = game.with_mismatched(made, batch)
-    torch.testing.assert_close(mixed.samples[:4], batch.data["real"][:4])
-    assert (mixed.given["label"][:4] != batch.data["label"][:4]).all()
-    assert (mixed.given["label"] < 8).all()
-    torch.testing.assert_close(mixed.samples[4:], made.samples[4:])
-    assert torch.equal(mixed.given["label"][4:], made.given["label"][4:])
+    made = fakes_of(game, batch)
+    mixed = game.with_mismatched("discriminator", made, batch)
+    torch.testing.assert_close(mixed.x[:4], batch.data["real"][:4])
+    assert (mixed.conditions["label"][:4] != batch.data["label"][:4]).all()
+    assert (mixed.conditions["label"] < 8).all()
+    torch.testing.assert_close(mixed.x[4:], made.x[4:])
+    assert torch.equal(mixed.conditions["label"][4:], made.conditions["label"][4:])
 
 
 # --- acgan ----------------------------------------------------------------------------------------------------------
@@ -100,16 +87,16 @@ def test_acgan_adds_the_classification_of_real_and_fake_samples() -> None:
     batch = ring(game)
     terms = game.terms("discriminator", batch)
     torch.manual_seed(2)
-    fake, head = game.generate(batch.latent), game.get_submodule("discriminator.heads.label")
+    fake, head = fakes_of(game, batch), game.get_submodule("discriminator.heads.label")
     trunk = game.get_submodule("discriminator.trunk")
     l_c = {k: F.cross_entropy(head(trunk(x)), y) for k, x, y in (
-        ("real", batch.data["real"], batch.data["label"]), ("fake", fake.samples, batch.latent["label"]))}  # fmt: skip
+        ("real", batch.data["real"], batch.data["label"]), ("fake", fake.x, batch.latent["label"]))}  # fmt: skip
     torch.testing.assert_close(terms["classification"], l_c["real"] + l_c["fake"])
-    l_s = F.softplus(-logits(game, game.real(batch))).mean() + F.softplus(logits(game, fake)).mean()
+    l_s = F.softplus(-logits(game, real_of(game, batch))).mean() + F.softplus(logits(game, fake)).mean()
     torch.testing.assert_close(terms["adversarial"], l_s)
-    reply = game.terms("generator", batch)
-    torch.testing.assert_close(reply["classification"], l_c["fake"])
-    torch.testing.assert_close(reply["adversarial"], F.softplus(-logits(game, fake)).mean())
+    of_generator = game.terms("generator", batch)
+    torch.testing.assert_close(of_generator["classification"], l_c["fake"])
+    torch.testing.assert_close(of_generator["adversarial"], F.softplus(-logits(game, fake)).mean())
 
 
 # --- few labels -----------------------------------------------------------------------------------------------------
@@ -117,13 +104,13 @@ def test_acgan_adds_the_classification_of_real_and_fake_samples() -> None:
 
 def test_sgan_is_a_classifier_with_one_class_more() -> None:
     """Salimans et al. 2016, section 5: D(x) = Z/(Z + 1), Z = Σ exp l_k; the supervised term among K classes."""
-    round = round_of(*POINTS, "model=sgan", "model.labels_per_class=3")
-    game = round.game
+    rounds = round_of(*POINTS, "model=sgan", "model.labels_per_class=3")
+    game = rounds.game
     assert isinstance(game, SemiSupervised)
     x = torch.randn(6, 2)
     named = game.classify(x)
     padded = torch.cat([named, torch.zeros(6, 1)], 1).softmax(1)
-    torch.testing.assert_close(logits(game, Shown(x)).sigmoid(), 1 - padded[:, -1])
+    torch.testing.assert_close(logits(game, Samples(x)).sigmoid(), 1 - padded[:, -1])
     assert game.labelled_labels.bincount().tolist() == [3] * 8
     batch = ring(game)
     torch.manual_seed(5)
@@ -131,23 +118,23 @@ def test_sgan_is_a_classifier_with_one_class_more() -> None:
     torch.manual_seed(5)
     labelled = game.some_labelled(16)
     torch.testing.assert_close(
-        terms["supervised"], F.cross_entropy(game.classify(labelled.samples), labelled.given["label"])
+        terms["supervised"], F.cross_entropy(game.classify(labelled.x), labelled.conditions["label"])
     )
 
 
 @pytest.mark.parametrize("model", ["sgan", "triplegan"])
 def test_the_few_labels_belong_to_their_samples(model: str) -> None:
     """Points of ring8 lie within a tenth of their mode, and modes are far apart."""
-    round = round_of(*POINTS, f"model={model}", "model.labels_per_class=5")
-    game = round.game
+    rounds = round_of(*POINTS, f"model={model}", "model.labels_per_class=5")
+    game = rounds.game
     assert isinstance(game, SemiSupervised | TripleGAN)
-    data = round.batches.draw(0, 2000)
+    data = rounds.batches.draw(0, 2000)
     modes = torch.stack([data["real"][data["label"] == label].mean(0) for label in range(8)])
     assert torch.equal(torch.cdist(game.labelled_samples, modes).argmin(1), game.labelled_labels)
     assert game.labelled_labels.bincount().tolist() == [5] * 8
     drawn = game.some_labelled(100)
-    assert torch.equal(torch.cdist(drawn.samples, modes).argmin(1), drawn.given["label"])
-    assert len(drawn.given["label"].unique()) == 8
+    assert torch.equal(torch.cdist(drawn.x, modes).argmin(1), drawn.conditions["label"])
+    assert len(drawn.conditions["label"].unique()) == 8
 
 
 def test_unlabelled_samples_may_weigh_half() -> None:
@@ -175,8 +162,8 @@ def test_labels_are_kept_with_the_run_and_come_back() -> None:
 
 def test_triplegan_terms() -> None:
     """Li et al. 2017, equations 2 to 4, the classifier's reward for its most likely label."""
-    round = round_of(*POINTS, "model=triplegan", "model.labels_per_class=2", "model.pseudo_start=5")
-    game = round.game
+    rounds = round_of(*POINTS, "model=triplegan", "model.labels_per_class=2", "model.pseudo_start=5")
+    game = rounds.game
     assert isinstance(game, TripleGAN)
     assert [turn.player for turn in game.turns] == ["discriminator", "generator", "classifier"]
     batch = ring(game)
@@ -185,27 +172,27 @@ def test_triplegan_terms() -> None:
     torch.manual_seed(3)
     labelled = game.some_labelled(16)
     chances = game.classify(batch.data["real"]).softmax(1)
-    pair = Shown(batch.data["real"], {"label": chances.argmax(1)})
+    pair = Samples(batch.data["real"], {"label": chances.argmax(1)})
     wanted = 0.5 * (chances.max(1).values * torch.log(1 - logits(game, pair).sigmoid())).mean()
     torch.testing.assert_close(terms["adversarial"], wanted)
     torch.testing.assert_close(
-        terms["supervised"], F.cross_entropy(game.classify(labelled.samples), labelled.given["label"])
+        terms["supervised"], F.cross_entropy(game.classify(labelled.x), labelled.conditions["label"])
     )
     assert terms["pseudo"] == 0
-    made = game.generate(batch.latent)
+    made = fakes_of(game, batch)
     later = game.terms("classifier", Batch(batch.data, batch.latent, torch.tensor(5)))
-    named = F.cross_entropy(game.classify(made.samples), made.given["label"])
+    named = F.cross_entropy(game.classify(made.x), made.conditions["label"])
     torch.testing.assert_close(later["pseudo"], 0.1 * named)
 
 
 def test_triplegan_shows_the_classifiers_pairs_as_fakes() -> None:
-    round = round_of(*POINTS, "model=triplegan", "model.labels_per_class=2")
-    game = round.game
+    rounds = round_of(*POINTS, "model=triplegan", "model.labels_per_class=2")
+    game = rounds.game
     batch = ring(game)
-    context = game.contest("discriminator", game.generate(batch.latent), batch)
-    fake = context.duels["discriminator"].fake.shown
-    torch.testing.assert_close(fake.samples[:8], batch.data["real"][:8])
-    assert torch.equal(fake.given["label"][:8], game.classify(batch.data["real"][:8]).argmax(1))
+    context = game.discriminator_turn("discriminator", fakes_of(game, batch), batch)
+    fake = context.comparisons["discriminator"].fake.samples
+    torch.testing.assert_close(fake.x[:8], batch.data["real"][:8])
+    assert torch.equal(fake.conditions["label"][:8], game.classify(batch.data["real"][:8]).argmax(1))
 
 
 def test_triplegan_with_very_few_labels() -> None:
@@ -215,11 +202,11 @@ def test_triplegan_with_very_few_labels() -> None:
     assert isinstance(game, TripleGAN)
     batch = ring(game)
     x = batch.data["real"]
-    real = game.real(batch)
-    assert torch.equal(real.samples[:4], x[12:])
-    assert torch.equal(real.given["label"][:4], game.classify(x[12:]).argmax(1))
+    real = real_of(game, batch)
+    assert torch.equal(real.x[:4], x[12:])
+    assert torch.equal(real.conditions["label"][:4], game.classify(x[12:]).argmax(1))
     kept = {tuple(sample) for sample in game.labelled_samples.tolist()}
-    assert all(tuple(sample) in kept for sample in real.samples[4:].tolist())
+    assert all(tuple(sample) in kept for sample in real.x[4:].tolist())
     terms = game.terms("classifier", batch)
     chances = game.classify(x).softmax(1)
     entropy = torch.distributions.Categorical(chances).entropy().mean()
@@ -233,12 +220,12 @@ def test_triplegan_with_very_few_labels() -> None:
 
 def test_samples_are_of_the_class_asked_for() -> None:
     game = game_of(*PICTURES, "model=cgan")
-    assert game.sample(game.request(5, {"class": "3"}))["label"].tolist() == [3] * 5
+    assert game.sample(game.request(5, {"class": "3"}))["samples"].conditions["label"].tolist() == [3] * 5
     rows = game.request(40, {"class": "all"})
     assert (rows.columns, rows.latent["label"].tolist()) == (4, [k for k in range(10) for _ in range(4)])
-    gallery = game.gallery(64)
-    assert gallery.columns == 6
-    assert torch.equal(gallery.latent["noise"][:6], gallery.latent["noise"][6:12])
+    preview_request = game.preview_request(64)
+    assert preview_request.columns == 6
+    assert torch.equal(preview_request.latent["noise"][:6], preview_request.latent["noise"][6:12])
 
 
 @pytest.mark.parametrize(
@@ -280,8 +267,8 @@ def test_a_game_with_labels_resumes_bit_for_bit() -> None:
     half.play(progress)
     again = round_of(*words)
     again.game.load_state_dict(half.game.state_dict())
-    for name, player in again.players.items():
-        player.optimizer.load_state_dict(half.players[name].optimizer.state_dict())
+    for name, learner in again.learners.items():
+        learner.optimizer.load_state_dict(half.learners[name].optimizer.state_dict())
     for _ in range(2):
         again.play(progress)
     for a, b in zip(whole.game.state_dict().values(), again.game.state_dict().values(), strict=True):

@@ -5,27 +5,30 @@ from __future__ import annotations
 import pytest
 import torch
 from conftest import config, round_of
+from small import fakes_of, only_latent
 
 from gantrain.commands.assembly import build_game
 from gantrain.errors import UserError
-from gantrain.games import Batch
-from gantrain.games.madgan import Siblings
+from gantrain.games.madgan import SharedGenerators
 from gantrain.networks import MLPGenerator
-from gantrain.training.round import Progress
+from gantrain.training.rounds import Progress
 from gantrain.tricks import ExperienceReplay
 from gantrain.tricks.virtual_batch_norm import ReferenceNorm
+from gantrain.turns import Batch
 
 POINTS = ["dataset=ring8", "networks@model=mlp", "loss=nonsaturating", "optimizer=adam", "trainer.batch_size=16"]
 
 
 def test_every_maker_is_seen_beside_a_full_pool() -> None:
     words = [*POINTS, "model=madgan", "tricks=[experience_replay]", "tricks.experience_replay.size=16"]
-    round, progress, seen = round_of(*words), Progress(), []
-    trick = round.game.tricks["experience_replay"]
+    rounds, progress, seen = round_of(*words), Progress(), []
+    trick = rounds.game.tricks["experience_replay"]
     assert isinstance(trick, ExperienceReplay)
     for _ in range(12):
-        round.play(progress)
-        seen.append(trick.fakes(round.game.generate(round.game.latents(16))).given["generator"].bincount(minlength=4))
+        rounds.play(progress)
+        made = fakes_of(rounds.game, only_latent(rounds.game.latents(16)))
+        mixed = trick.fakes(rounds.game.player("discriminator"), made)
+        seen.append(mixed.conditions["generator"].bincount(minlength=4))
     assert (torch.stack(seen[4:]).sum(0) > 10).all()
 
 
@@ -54,16 +57,16 @@ def test_unrolled_gradients_equal_finite_differences(loss: str) -> None:
 
 def test_every_sibling_has_its_reference_norms() -> None:
     norm = ["model.generator.norm=batch", "tricks=[virtual_batch_norm]", "tricks.virtual_batch_norm.size=16"]
-    round = round_of(*POINTS, "model=madgan", *norm)
-    for sibling in round.game.get_submodule("generator.each").children():
+    rounds = round_of(*POINTS, "model=madgan", *norm)
+    for sibling in rounds.game.get_submodule("generator.each").children():
         assert any(isinstance(m, ReferenceNorm) for m in sibling.modules())
         assert not any(isinstance(m, torch.nn.BatchNorm1d) for m in sibling.modules())
-    round.play(Progress())
+    rounds.play(Progress())
 
 
 @pytest.mark.parametrize("own", [3, 5])
 def test_siblings_with_nothing_in_common(own: int) -> None:
-    siblings = Siblings(lambda noise_dim: MLPGenerator([2], noise_dim, [8, 8]), 4, count=2, own=own)
+    siblings = SharedGenerators(lambda noise_dim: MLPGenerator([2], noise_dim, [8, 8]), 4, count=2, own=own)
     first, second = ({id(p) for p in sibling.parameters()} for sibling in siblings.each)
     assert not first & second
 
@@ -79,7 +82,7 @@ def test_networks_train_again_after_a_failure() -> None:
     network = game.get_submodule("generator")
 
     def fail() -> None:
-        with game.resting(network):
+        with game.evaluating(network):
             assert not network.training
             raise RuntimeError("failed")
 

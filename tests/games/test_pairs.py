@@ -13,7 +13,7 @@ from traces import check_traces
 
 from gantrain.commands.assembly import build_game, plain
 from gantrain.errors import UserError
-from gantrain.help import CONFIGS
+from gantrain.options import CONFIGS
 
 TRICKS = sorted(file.stem for file in (CONFIGS / "tricks").glob("*.yaml"))
 PAIRS = list(combinations(TRICKS, 2))
@@ -57,11 +57,11 @@ def check_together(model: str, loss: str, *tricks: str) -> None:
         with pytest.raises(UserError, match="|".join(sentences)):
             small_round(model, loss, tricks)
         return
-    round = small_round(model, loss, tricks)
-    turns = check_turns(round)
+    rounds = small_round(model, loss, tricks)
+    turns = check_turns(rounds)
     for trick in tricks:
-        EFFECTS[trick](round, turns)
-    check_traces(round, turns, loss, tricks)
+        EFFECTS[trick](rounds, turns)
+    check_traces(rounds, turns, loss, tricks)
 
 
 @pytest.mark.parametrize("trick", TRICKS)

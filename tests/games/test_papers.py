@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from conftest import config
 from omegaconf import OmegaConf
-from small import game_of
+from small import fakes_of, game_of, only_latent
 from torch import nn
 
-from gantrain.commands.assembly import build_game, build_players
+from gantrain.commands.assembly import build_game, build_learners
 from gantrain.errors import UserError
 
 PAPERS: dict[str, dict[str, Any]] = {
@@ -78,13 +78,13 @@ def test_rates_fall_as_in_the_papers_code() -> None:
     """cgan: linearly to 0 from the first step on; bigan: constant for half the passes, then by a hundredth."""
     words = "experiment=cgan_cifar10"
     cfg = config(words, "model.generator.width=16", "model.discriminator.width=16")
-    schedule = build_players(cfg, build_game(cfg))["generator"].schedule
+    schedule = build_learners(cfg, build_game(cfg))["generator"].schedule
     assert [schedule(step, 50_000) for step in (0, 12_500, 25_000, 50_000)] == pytest.approx([1, 0.75, 0.5, 0])
     cfg = config("experiment=bigan_mnist")
-    schedule = build_players(cfg, build_game(cfg))["generator"].schedule
+    schedule = build_learners(cfg, build_game(cfg))["generator"].schedule
     steps = cfg.trainer.steps
     assert [schedule(round(s * steps), steps) for s in (0, 0.5, 0.75, 1)] == pytest.approx([1, 1, 0.1, 0.01])
-    assert {p.optimizer.defaults["weight_decay"] for p in build_players(cfg, build_game(cfg)).values()} == {5e-5}
+    assert {p.optimizer.defaults["weight_decay"] for p in build_learners(cfg, build_game(cfg)).values()} == {5e-5}
 
 
 def shapes(network: nn.Module) -> list[tuple[str, int]]:
@@ -119,7 +119,7 @@ def test_infogan_has_the_papers_networks() -> None:
     assert slopes == {0.01}
     (first,) = [m for m in game.get_submodule("generator").modules() if isinstance(m, nn.Linear)][:1]
     assert first.in_features == 62 + 10 + 2
-    assert game.generate(game.latents(3)).samples.shape == (3, 1, 28, 28)
+    assert fakes_of(game, only_latent(game.latents(3))).x.shape == (3, 1, 28, 28)
 
 
 def test_bigan_has_the_papers_networks() -> None:
@@ -149,6 +149,6 @@ def test_cgan_leaves_the_last_norm_plain_and_the_logit_without_bias() -> None:
     norms = [m for m in game.get_submodule("generator").modules() if isinstance(m, nn.BatchNorm2d)]
     assert [norm.affine for norm in norms] == [False] * 6 + [True]
     assert game.get_submodule("discriminator").head.bias is None
-    told = game_of("experiment=cgan_cifar10", "model.generator.width=16", "model.last_norm=true")
-    norms = [m for m in told.get_submodule("generator").modules() if isinstance(m, nn.BatchNorm2d)]
+    conditional = game_of("experiment=cgan_cifar10", "model.generator.width=16", "model.last_norm=true")
+    norms = [m for m in conditional.get_submodule("generator").modules() if isinstance(m, nn.BatchNorm2d)]
     assert not any(norm.affine for norm in norms)

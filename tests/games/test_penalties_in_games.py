@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 import torch
 from conftest import config
+from small import fakes_of
 from torch import Tensor, nn
 
 from gantrain.commands.assembly import build_game
 from gantrain.errors import UserError
-from gantrain.games import Batch, Game
+from gantrain.games import Game
 from gantrain.tricks import Trick
+from gantrain.turns import Batch, Samples, TurnPlan
 
 LINEAR = ["dataset=ring8", "model.discriminator.hidden=[]", "trainer.batch_size=12"]
 DCGAN = ["dataset=digits", "model=dcgan", "model.generator.width=4", "model.discriminator.width=4"]
@@ -23,7 +25,7 @@ WEIGHT = {"r1": 0.5 * 0.02, "r3": 0.5 * 0.02, "wgan_gp": 10.0, "dragan": 10.0}
 
 def penalties(game: Game, data: dict[str, Tensor], n: int = 12) -> dict[str, float]:
     """The terms of the penalties in a discriminator's turn."""
-    batch = Batch(data, game.latents(n), torch.tensor(0), game.phase(game.discriminators[0], 0))
+    batch = Batch(data, game.latents(n), torch.tensor(0), game.plan(game.discriminators[0], 0))
     terms = game.terms(game.discriminators[0], batch)
     return {name: terms[name].item() for name in game.loss.penalties}
 
@@ -50,7 +52,7 @@ def test_penalties_are_float32_in_either_precision(loss: str, precision: str) ->
 class Doubled(Trick):
     """Shows D everything twice as large."""
 
-    def view(self, x: Tensor, batch: Batch) -> Tensor:
+    def augment(self, x: Tensor, batch: Batch) -> Tensor:
         return 2 * x
 
 
@@ -59,7 +61,7 @@ class Doubled(Trick):
 def test_through_a_view_or_behind_it(loss: str, scale: float, precision: str) -> None:
     """R1 and R2 are taken at samples before any augmentation (Karras et al. 2020), the others on what D is shown."""
     game = build_game(config(*LINEAR, f"loss={loss}", "tricks=[]"))
-    game.tricks["doubled"] = Doubled()
+    game.tricks.setup(game, {"doubled": Doubled()})
     with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
         found = penalties(game, {"real": torch.randn(12, 2)})
     norm = scale * slope_of_linear(game).item()
@@ -70,7 +72,7 @@ def test_through_a_view_or_behind_it(loss: str, scale: float, precision: str) ->
 class Squared(Trick):
     """Shows D the square of every number."""
 
-    def view(self, x: Tensor, batch: Batch) -> Tensor:
+    def augment(self, x: Tensor, batch: Batch) -> Tensor:
         return x.square()
 
 
@@ -78,7 +80,7 @@ class Squared(Trick):
 def test_r1_looks_through_a_view_from_the_samples_before_it(precision: str) -> None:
     """The gradient of w·x² by x is 2wx, at each sample as it was before the view."""
     game = build_game(config(*LINEAR, "loss=r1", "tricks=[]"))
-    game.tricks["squared"] = Squared()
+    game.tricks.setup(game, {"squared": Squared()})
     real = torch.randn(12, 2)
     with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
         (found,) = penalties(game, {"real": real}).values()
@@ -96,16 +98,14 @@ def test_r1_under_an_augmentation_is_that_of_the_pictures_before_it(trick: str) 
     if trick == "ada":
         game.get_buffer("tricks.ada.p").fill_(0.8)
     real = torch.rand(12, 1, 16, 16) * 2 - 1
-    batch = Batch({"real": real}, game.latents(12), torch.tensor(0), game.phase("discriminator", 0))
+    batch = Batch({"real": real}, game.latents(12), torch.tensor(0), game.plan("discriminator", 0))
     with torch.no_grad():
-        made = game.generate(batch.latent)
+        made = fakes_of(game, batch)
     torch.manual_seed(1)
-    term = game.contest("discriminator", made, batch).terms["r1"]
+    term = game.discriminator_turn("discriminator", made, batch).terms["r1"]
     torch.manual_seed(1)
     x = real.clone().requires_grad_(True)
-    logits = game.get_submodule("discriminator")(
-        game.show(game.real(Batch({"real": x}, {}, batch.step)), batch).samples
-    )
+    logits = game.get_submodule("discriminator")(game.discriminator_inputs(Samples(x), batch).x)
     (gradient,) = torch.autograd.grad(logits.sum(), x)
     assert term.item() == pytest.approx(10 * 0.5 * gradient.square().sum((1, 2, 3)).mean().item(), rel=1e-4)
 
@@ -129,12 +129,12 @@ Verdict = Callable[..., tuple[Tensor, Tensor]]
 def judging_by(game: Game, verdict: Callable[[Tensor, Tensor], Tensor]) -> Game:
     """The game with another function of sample and condition as its discriminator."""
 
-    def judge(x: Tensor, **told: Tensor) -> tuple[Tensor, Tensor]:
-        (condition,) = told.values()
+    def score(x: Tensor, **conditions: Tensor) -> tuple[Tensor, Tensor]:
+        (condition,) = conditions.values()
         return verdict(x, condition), x
 
     discriminator: Any = game.get_submodule("discriminator")
-    discriminator.judge = judge
+    discriminator.score = score
     return game
 
 
@@ -160,7 +160,7 @@ def test_a_label_stays_with_its_samples(loss: str) -> None:
     data = {"real": torch.randn(12, 2), "label": labels}
     latent = {"noise": torch.randn(12, 2), "label": others.flip(0)}
     names = tuple(game.loss.penalties)
-    terms = game.terms("discriminator", Batch(data, latent, torch.tensor(0), {"penalties": names}))
+    terms = game.terms("discriminator", Batch(data, latent, torch.tensor(0), TurnPlan(names)))
     if loss == "wgan_gp":
         assert terms["gradient_penalty"].item() == pytest.approx(10 * ((3 - 1) ** 2 + (5 - 1) ** 2) / 2)
     else:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 from conftest import config, round_of
-from playing import LOSSES, check_turns
+from playing import LOSSES, check_turns, note_calls
 
 from gantrain.commands.assembly import build_game
 from gantrain.errors import UserError
-from gantrain.games import Batch, Request
-from gantrain.training.round import Progress
-from gantrain.turns import Shown
+from gantrain.games import Request
+from gantrain.training.rounds import Progress
+from gantrain.turns import Batch, Samples, TurnPlan
 
 DCGAN = ["dataset=digits", "model=dcgan", "model.generator.width=4", "model.discriminator.width=4"]
 
@@ -36,23 +36,23 @@ def test_loss_config_says_how_the_game_goes() -> None:
 def test_penalties_that_share_a_forward_equal_those_that_do_not() -> None:
     torch.manual_seed(0)
     game = build_game(config("dataset=ring8", "loss=r3"))
-    batch = Batch({"real": torch.randn(16, 2)}, game.latents(16), torch.zeros(()), phase={"penalties": ("r1", "r2")})
+    batch = Batch({"real": torch.randn(16, 2)}, game.latents(16), torch.zeros(()), plan=TurnPlan(("r1", "r2")))
     terms = game.terms("discriminator", batch)
     discriminator, fake = game.get_submodule("discriminator"), game.get_submodule("generator")(batch.latent["noise"])
     for name, penalty in game.loss.penalties.items():
-        alone = penalty.weight * penalty(lambda x: discriminator(x.samples), Shown(batch.data["real"]), Shown(fake))
+        alone = penalty.weight.now * penalty(lambda x: discriminator(x.x), Samples(batch.data["real"]), Samples(fake))
         torch.testing.assert_close(terms[name], alone)
 
 
 def test_lazy_penalties_are_played_every_kth_turn_and_k_times_as_strong() -> None:
     words = ["dataset=ring8", "loss=r1"]
     always, lazy = build_game(config(*words)), build_game(config(*words, "loss.penalties.r1.every=4"))
-    assert [lazy.phase("discriminator", k)["penalties"] for k in range(5)] == [("r1",), (), (), (), ("r1",)]
-    assert lazy.phase("generator", 0) == {}
-    batch = Batch({"real": torch.randn(8, 2)}, always.latents(8), torch.zeros(()), phase={"penalties": ("r1",)})
+    assert [lazy.plan("discriminator", k).penalties for k in range(5)] == [("r1",), (), (), (), ("r1",)]
+    assert lazy.plan("generator", 0) == TurnPlan()
+    batch = Batch({"real": torch.randn(8, 2)}, always.latents(8), torch.zeros(()), plan=TurnPlan(("r1",)))
     once, fourfold = (game.terms("discriminator", batch)["r1"] for game in (always, lazy))
     torch.testing.assert_close(4 * once, fourfold)
-    skipped = Batch(batch.data, batch.latent, batch.step, phase={"penalties": ()})
+    skipped = Batch(batch.data, batch.latent, batch.step, plan=TurnPlan())
     assert "r1" not in lazy.terms("discriminator", skipped)
 
 
@@ -73,38 +73,40 @@ def test_real_and_fake_go_together_only_where_that_changes_nothing() -> None:
 def test_samples_use_the_average_and_do_not_depend_on_each_other() -> None:
     game = build_game(config(*DCGAN, "tricks=[ema]"))
     noise = torch.randn(4, 100)
-    whole = game.sample(Request(4, {"noise": noise}))["samples"]
-    one = game.sample(Request(1, {"noise": noise[:1]}))["samples"]
+    whole = game.sample(Request(4, {"noise": noise}))["samples"].x
+    one = game.sample(Request(1, {"noise": noise[:1]}))["samples"].x
     torch.testing.assert_close(whole[:1], one)
     with torch.no_grad():
         for p in game.averages["generator"].parameters():
             p.zero_()
-    assert game.sample(Request(4, {"noise": noise}))["samples"].abs().max() == 0
+    assert game.sample(Request(4, {"noise": noise}))["samples"].x.abs().max() == 0
     assert game.get_submodule("generator").training
 
 
 @pytest.mark.parametrize("loss", ["nonsaturating", "hinge"])
 def test_parts_of_a_batch_add_up(loss: str) -> None:
-    """The gradient of a turn in two parts is the mean of the gradients of both halves."""
+    """The gradient of a turn in two parts is the mean of the gradients of both halves, and so that of the whole."""
     words = ["dataset=ring8", f"loss={loss}", "optimizer=sgd", "optimizer.lr=0", "trainer.batch_size=8", "tricks=[]"]
-    round = round_of(*words, "trainer.accumulate=2")
-    drawn: list[Batch] = []
-    played = round.game.terms
-
-    def note(player: str, batch: Batch) -> dict[str, torch.Tensor]:
-        drawn.append(batch)
-        return played(player, batch)
-
-    round.game.terms = note  # type: ignore[method-assign]
-    progress = Progress()
-    round.play(progress)
-    assert progress.position == 8
-    for player, halves in (("discriminator", drawn[:2]), ("generator", drawn[2:])):
-        parameters = list(round.players[player].parameters)
+    whole, rounds = round_of(*words), round_of(*words, "trainer.accumulate=2")
+    terms = rounds.game.terms
+    once, halved = (note_calls(game, "terms") for game in (whole.game, rounds.game))
+    for played in (whole, rounds):
+        progress = Progress()
+        played.play(progress)
+        assert progress.position == 8
+    parts = [batch for (_, batch), _ in halved]
+    for ((player, batch), _), halves in zip(once, (parts[:2], parts[2:]), strict=True):
+        for name in batch.latent:
+            assert torch.equal(torch.cat([half.latent[name] for half in halves]), batch.latent[name])
+        for name in batch.data:
+            assert torch.equal(torch.cat([half.data[name] for half in halves]), batch.data[name])
+        parameters = list(rounds.learners[player].parameters)
         [p.requires_grad_(True) for p in parameters]
-        total = sum(sum(played(player, batch).values()) for batch in halves) / 2
-        for p, wanted in zip(parameters, torch.autograd.grad(total, parameters), strict=True):
+        total = sum(sum(terms(player, half).values()) for half in halves) / 2
+        slopes = torch.autograd.grad(total, parameters)
+        for p, same, wanted in zip(parameters, whole.learners[player].parameters, slopes, strict=True):
             torch.testing.assert_close(p.grad, wanted)
+            torch.testing.assert_close(p.grad, same.grad)
 
 
 def test_penalties_forbid_that_samples_meet() -> None:
@@ -118,7 +120,7 @@ def test_a_patch_discriminators_penalty_is_that_of_its_mean_logit() -> None:
     torch.manual_seed(0)
     game = build_game(config(*DCGAN, "loss=r3", "model.discriminator.discriminator=patch"))
     real = torch.randn(4, 1, 16, 16)
-    batch = Batch({"real": real}, game.latents(4), torch.zeros(()), phase={"penalties": ("r1", "r2")})
+    batch = Batch({"real": real}, game.latents(4), torch.zeros(()), plan=TurnPlan(("r1", "r2")))
     terms = game.terms("discriminator", batch)
     x = real.clone().requires_grad_(True)
     (gradient,) = torch.autograd.grad(game.get_submodule("discriminator")(x).mean(1).sum(), x)

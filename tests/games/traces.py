@@ -11,9 +11,9 @@ from playing import QUICK, Moment, N
 from torch import nn
 from torch.nn.utils import parametrize
 
-from gantrain.training.round import Round
+from gantrain.networks.layers import StddevLayer
+from gantrain.training.rounds import Rounds
 from gantrain.tricks.minibatch_discrimination import MinibatchLayer
-from gantrain.tricks.minibatch_stddev import StddevLayer
 from gantrain.tricks.virtual_batch_norm import ReferenceNorm
 
 BOTH = ("discriminator", "generator")
@@ -34,23 +34,23 @@ LAYERS = {
 }
 
 
-def check_traces(round: Round, turns: Turns, loss: str, tricks: Collection[str]) -> None:
+def check_traces(rounds: Rounds, turns: Turns, loss: str, tricks: Collection[str]) -> None:
     """Nothing but what the named tricks and the loss bring along."""
-    check_game(round, loss, set(tricks))
-    targets_are_those_named(round, turns)
+    check_game(rounds, loss, set(tricks))
+    targets_are_those_named(rounds, turns)
     for turn in turns:
-        check_terms(round, turn, tricks)
-        check_what_is_judged(round, turn)
+        check_terms(rounds, turn, tricks)
+        check_what_is_judged(rounds, turn)
         if "gradient_clipping" not in tricks:
             assert turn.clipped == pytest.approx(turn.norm)
         if turn.player == "discriminator" or "topk" not in tricks:
-            assert torch.equal(turn.seen[0][1].fake, turn.fake.logits)
+            assert torch.equal(turn.inputs[0][1].fake, turn.fake.logits)
     if loss != "wgan" and "weight_clipping" not in tricks:
         assert largest(turns[-1].after["discriminator"]) > QUICK["weight_clipping"]["limit"]
 
 
-def check_game(round: Round, loss: str, tricks: set[str]) -> None:
-    game = round.game
+def check_game(rounds: Rounds, loss: str, tricks: set[str]) -> None:
+    game = rounds.game
     for kind, names in LAYERS.items():
         assert any(isinstance(m, kind) for m in game.modules()) == bool(names & tricks), kind
     generator, discriminator = (game.get_submodule(name) for name in ("generator", "discriminator"))
@@ -62,26 +62,28 @@ def check_game(round: Round, loss: str, tricks: set[str]) -> None:
     assert bool(game.averages) == ("ema" in tricks)
     critic = 2 if "n_critic" in tricks else 5 if loss in ("wgan", "wgan_gp") else 1
     assert [turn.times for turn in game.turns] == [critic, 1]
-    assert len({rate for player in round.players.values() for rate in player.rates}) == (2 if "ttur" in tricks else 1)
+    assert len({rate for learner in rounds.learners.values() for rate in learner.rates}) == (
+        2 if "ttur" in tricks else 1
+    )
 
 
-def check_terms(round: Round, turn: Moment, tricks: Collection[str]) -> None:
-    wanted = {"adversarial"} | (set(round.game.loss.penalties) if turn.player == "discriminator" else set())
+def check_terms(rounds: Rounds, turn: Moment, tricks: Collection[str]) -> None:
+    wanted = {"adversarial"} | (set(rounds.game.loss.penalties) if turn.player == "discriminator" else set())
     wanted |= {term for trick, (term, players) in ADDED.items() if trick in tricks and turn.player in players}
     assert set(turn.terms) == wanted
 
 
-def check_what_is_judged(round: Round, turn: Moment) -> None:
-    """The discriminator judges what one view makes of what the view before it made, in packs where they are named."""
+def check_what_is_judged(rounds: Rounds, turn: Moment) -> None:
+    """The discriminator judges what one augmentation makes of what the one before it made, in packs if so named."""
     own = turn.player == "discriminator"
-    x = turn.batch.data["real"] if own else turn.context.made.samples
-    for trick in round.game.each_trick():
-        (given, _), made = turn.calls[f"{trick.name}.view"][0]
+    x = turn.batch.data["real"] if own else turn.made.x
+    for trick in rounds.game.tricks.each():
+        (given, _), augmented = turn.calls[f"{trick.name}.augment"][0]
         assert torch.equal(given, x)
-        x = made
-    if "packing" in round.game.tricks:
+        x = augmented
+    if "packing" in rounds.game.tricks:
         x = torch.cat([x[0::2], x[1::2]], 1)
-    judged = turn.real if own else turn.fake
-    assert torch.equal(judged.shown.samples, x)
-    assert judged.logits.shape == (len(x),)
-    assert len(x) == (N // 2 if "packing" in round.game.tricks else N)
+    scores = turn.real if own else turn.fake
+    assert torch.equal(scores.samples.x, x)
+    assert scores.logits.shape == (len(x),)
+    assert len(x) == (N // 2 if "packing" in rounds.game.tricks else N)

@@ -10,25 +10,19 @@ import pytest
 import torch
 import torch.nn.functional as F
 from conftest import CPU, Command
+from evaluations import classified, real_of
 from torch import Tensor, nn
 
-from gantrain.data import Digits, Gaussian1d, Mnist, Place, StackedMnist
-from gantrain.metrics import CodeError, Evaluation, StackedModes, TestError, modes
+from gantrain.data import DataContext, Digits, Gaussian1d, Mnist, StackedMnist
+from gantrain.metrics import CodeError, Evaluation, StackedModes, TestError, evaluate, modes
 from gantrain.metrics import digit_classifier as digits
-from gantrain.metrics.classifiers import assigned
-from gantrain.metrics.digit_classifier import digit_classifier
-
-
-def nothing(n: int) -> Tensor:
-    return torch.zeros(n, 1)
+from gantrain.metrics.classifiers import assigned, held_out_classes
+from gantrain.metrics.digit_classifier import DigitClassifier, digit_classifier
 
 
 def test_error_is_the_share_named_wrong(tmp_path: Path) -> None:
     source = Digits(held_out=100)
-    place = Place(tmp_path, CPU, cache=tmp_path)
-    part = source.held_out_part()
-    assert part is not None
-    held = part.open(place).draw(0, 100)
+    held = real_of(source, tmp_path).open("held_out").draw(0, 100)
     right = {x.numpy().tobytes(): int(y) for x, y in zip(held["real"], held["label"], strict=True)}
 
     def oracle(x: Tensor) -> Tensor:
@@ -36,9 +30,9 @@ def test_error_is_the_share_named_wrong(tmp_path: Path) -> None:
         named = torch.tensor([right[sample.numpy().tobytes()] for sample in x])
         return F.one_hot(torch.where(named == 3, 4, named), 10).float()
 
-    found = TestError()(Evaluation(source, nothing, classify=oracle, place=place))
+    found = TestError()(classified(source, tmp_path, oracle, at_once=30))
     assert found == {"test_error": pytest.approx((held["label"] == 3).float().mean().item())}
-    shifted = Evaluation(source, nothing, classify=lambda x: oracle(x).roll(1, 1), place=place)
+    shifted = classified(source, tmp_path, lambda x: oracle(x).roll(1, 1), at_once=100)
     assert TestError()(shifted)["test_error"] > 0.9
     assert CodeError()(shifted)["code_error"] == pytest.approx(found["test_error"])
 
@@ -66,49 +60,76 @@ def test_error_needs_a_held_out_part() -> None:
 
 def test_stacked_modes_counts_numbers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A perfect classifier; 500 samples that are evenly 250 of the 1,000 numbers: KL = log 4."""
-    monkeypatch.setattr(modes, "digit_classifier", lambda place: lambda x: (x[:, 0, 14, 14] * 10).round().long())
+
+    def perfect(context: DataContext) -> DigitClassifier:
+        asked.append(context)
+        return lambda x: (x[:, 0, 0, 0] * 10).round().long()
+
+    asked: list[DataContext] = []
+    monkeypatch.setattr(modes, "digit_classifier", perfect)
     numbers = torch.arange(500) % 250
     digits = torch.stack([numbers // 100, numbers // 10 % 10, numbers % 10], 1).float() / 10
-    samples = digits[:, :, None, None].expand(-1, -1, 28, 28)
-    place = Place(tmp_path, CPU, cache=tmp_path)
-    found = StackedModes(500)(Evaluation(StackedMnist(), lambda n: samples, place=place))
+    samples = F.pad(digits[:, :, None, None].expand(-1, -1, 28, 28), [2] * 4, value=0.9)
+    real = real_of(StackedMnist(32), tmp_path)
+    found = StackedModes(500)(Evaluation(real, lambda n: samples.split(70)))
     assert found == {"modes": 250, "reverse_kl": pytest.approx(math.log(4))}
     spoilt = samples.clone()
     spoilt[3, 0, 20, 20] = math.nan
-    broken = StackedModes(500)(Evaluation(StackedMnist(), lambda n: spoilt, place=place))
+    broken = StackedModes(500)(Evaluation(real, lambda n: [spoilt]))
     assert all(math.isnan(value) for value in broken.values())
+    assert len(asked) == 1, "the classifier is opened once in a run"
 
 
 def test_the_digit_classifier_is_trained_once(real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gantrain.metrics.digit_classifier.STEPS", 150)
     said: list[str] = []
-    place = Place(real_data, CPU, cache=tmp_path, say=said.append)
-    name = digit_classifier(place)
-    held = Mnist("test").open(place).draw(0, 1000)
+    context = DataContext(real_data, CPU, cache=tmp_path, say=said.append)
+    name = digit_classifier(context)
+    held = Mnist("test").open(context).draw(0, 1000)
     found = name(held["real"])
     assert (found == held["label"]).float().mean() > 0.93
-    assert torch.equal(digit_classifier(place)(held["real"]), found)
+    assert torch.equal(digit_classifier(context)(held["real"]), found)
     assert sum("training a classifier" in line for line in said) == 1
 
 
-def test_images_are_held_in_their_own_precision(tmp_path: Path) -> None:
-    """25,600 of three channels would fill half a GiB as float64."""
-    drawn = torch.rand(10, 3, 28, 28)
-    assert Evaluation(StackedMnist(), lambda n: drawn).samples(10).nbytes == 4 * drawn.numel()
-    table = Evaluation(Gaussian1d(), nothing).samples(10)
-    assert table.dtype == "float64"
-
-
 def test_few_training_samples_leave_the_held_out_part_whole(tmp_path: Path) -> None:
-    place = Place(tmp_path, CPU, cache=tmp_path, limit=4)
-    seen: list[int] = []
+    real = real_of(Digits(8, held_out=360), tmp_path, limit=4)
+    assert (real.open("train").size, real.open("held_out").size) == (4, 360)
+
+
+def test_the_first_samples_fill_the_classifiers_last_batch(tmp_path: Path) -> None:
+    """25 of 10 at once: the last 5 are seen with the first 5, and have no second say. Fewer than 10 are repeated."""
+    for held_out, batches in ((25, [(0, 10), (10, 20), (20, 25, 0, 5)]), (4, [(0, 4, 0, 4, 0, 2)])):
+        source = Digits(8, held_out=held_out)
+        held = real_of(source, tmp_path).open("held_out").draw(0, held_out)
+        seen: list[Tensor] = []
+
+        def classify(x: Tensor, seen: list[Tensor] = seen) -> Tensor:
+            seen.append(x)
+            return F.one_hot(torch.full([len(x)], len(seen)), 10)
+
+        evaluation = classified(source, tmp_path, classify, at_once=10)
+        classes, labels = evaluation.once(held_out_classes)
+        for x, ends in zip(seen, batches, strict=True):
+            wanted = [held["real"][a:b] for a, b in zip(ends[::2], ends[1::2], strict=True)]
+            assert torch.equal(x, torch.cat(wanted))
+        assert classes.tolist() == [1 + k // 10 for k in range(held_out)]
+        assert torch.equal(labels, held["label"])
+
+
+def test_two_errors_ask_the_classifier_once(tmp_path: Path) -> None:
+    asked: list[int] = []
 
     def classify(x: Tensor) -> Tensor:
-        seen.append(len(x))
-        return torch.zeros(len(x), 10)
+        asked.append(len(x))
+        return F.one_hot(torch.arange(len(x)) % 10, 10)
 
-    TestError()(Evaluation(Digits(8, held_out=360), nothing, classify=classify, place=place))
-    assert seen == [360]
+    evaluation = classified(Digits(8, held_out=30), tmp_path, classify, at_once=30)
+    assert evaluate({"test": TestError(), "code": CodeError()}, evaluation).keys() == {
+        "metrics/test_error",
+        "metrics/code_error",
+    }
+    assert asked == [30]
 
 
 def test_another_network_or_other_digits_are_learnt_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,19 +137,19 @@ def test_another_network_or_other_digits_are_learnt_anew(tmp_path: Path, monkeyp
     monkeypatch.setattr(digits, "STEPS", 2)
     brightness = [0]
 
-    def fields(self: Mnist, place: Place) -> dict[str, np.ndarray]:
+    def fields(self: Mnist, context: DataContext) -> dict[str, np.ndarray]:
         images = np.full((20, 1, 28, 28), brightness[0], np.uint8)
         return {"real": images, "label": np.arange(20) % 10}
 
     monkeypatch.setattr(Mnist, "fields", fields)
     said: list[str] = []
-    place = Place(tmp_path, CPU, cache=tmp_path, say=said.append)
+    context = DataContext(tmp_path, CPU, cache=tmp_path, say=said.append)
     foreign = tmp_path / "digit-classifier-mine.pt"
     foreign.write_text("mine")
 
     def trained() -> bool:
         said.clear()
-        digit_classifier(place)
+        digit_classifier(context)
         assert len(list(tmp_path.glob("digit-classifier-*.pt"))) == 2
         return any("training a classifier" in line for line in said)
 

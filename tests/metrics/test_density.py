@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from evaluations import evaluation_of
 from scipy.integrate import quad
 from scipy.stats import norm
 from torch import Tensor
@@ -22,8 +23,7 @@ MEAN, STD = 4.0, 0.5
 
 
 def evaluation(samples: np.ndarray, discriminator: Callable[[Tensor], Tensor] | None = None) -> Evaluation:
-    x = torch.from_numpy(samples).float()[:, None]
-    return Evaluation(Gaussian1d(), lambda n: x, discriminator, probability=discriminator is not None)
+    return evaluation_of(torch.from_numpy(samples).float()[:, None], Gaussian1d(), discriminator)
 
 
 def figures(samples: np.ndarray) -> dict[str, float]:

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from evaluations import evaluation_of, real_of
 from scipy.stats import norm
 from torch import Tensor
 
@@ -21,6 +22,7 @@ from gantrain.metrics import (
     OptimalDiscriminator,
     Wasserstein1,
     evaluate,
+    modes,
 )
 from gantrain.metrics.gaussian import wasserstein1_to_normal
 from gantrain.networks import MLPDiscriminator
@@ -29,7 +31,7 @@ LOG4 = math.log(4)
 
 
 def of(x: Tensor, source: Gaussian1d | Ring | None = None, discriminator=None) -> Evaluation:  # type: ignore[no-untyped-def]
-    return Evaluation(source or Gaussian1d(), lambda n: x, discriminator, probability=discriminator is not None)
+    return evaluation_of(x, source or Gaussian1d(), discriminator)
 
 
 def quantiles(n: int = 10_000) -> np.ndarray:
@@ -65,8 +67,10 @@ def test_js_of_disjoint_and_of_one_point() -> None:
     assert JSDivergence()(of(torch.full((1000, 1), 40.0)))["js"] == pytest.approx(math.log(2), rel=1e-3)
 
 
-def test_modes_by_hand() -> None:
+@pytest.mark.parametrize("at_once", [1, 3, 10_000])
+def test_modes_by_hand(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """3 of 8 modes hit; half of the samples within 3σ; reverse KL of shares (½, ¼, ¼) against ⅛."""
+    monkeypatch.setattr(modes, "AT_ONCE", at_once)
     centres = Ring().centres
     x = torch.cat([centres[[0, 0, 1, 2]], centres[[0, 0, 1, 2]] * 1.1])
     found = Modes()(of(x, Ring()))
@@ -97,11 +101,12 @@ def test_modes_of_samples_that_are_no_numbers(bad: float) -> None:
 def test_samples_are_drawn_once_for_all_metrics_and_tagged() -> None:
     asked: list[int] = []
 
-    def draw(n: int) -> Tensor:
+    def generate(n: int) -> list[Tensor]:
         asked.append(n)
-        return torch.zeros(n, 1)
+        return [torch.zeros(n, 1)]
 
-    found = evaluate({"w": Wasserstein1(50), "m": Moments(50), "few": Moments(20)}, Evaluation(Gaussian1d(), draw))
+    evaluation = Evaluation(real_of(Gaussian1d()), generate)
+    found = evaluate({"w": Wasserstein1(50), "m": Moments(50), "few": Moments(20)}, evaluation)
     assert asked == [50, 20]
     assert found.keys() == {"metrics/wasserstein1", "metrics/mean", "metrics/std"}
     assert all(type(value) is float for value in found.values())

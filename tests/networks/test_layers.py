@@ -270,7 +270,7 @@ def test_a_layer_before_the_head_leaves_the_verdict_on_the_rest(kind: str) -> No
     x = torch.randn(3, 1, 16, 16)
     before = judge(x)
     inside = head.weight.shape[1]
-    insert_before(judge, "head", Ones(), inside, 2)
+    insert_before(judge, "head", Ones(), inside, 2, {})
     wider = judge.get_submodule("head.1")
     assert isinstance(wider, (nn.Linear, nn.Conv2d))
     assert wider.weight[:, inside:].any()

@@ -11,6 +11,7 @@ from torch import nn
 from gantrain.networks import (
     DCGANDiscriminator,
     DCGANGenerator,
+    Discriminator,
     InfoGANDiscriminator,
     InfoGANGenerator,
     MLPDiscriminator,
@@ -111,11 +112,12 @@ def test_samples_meet_only_in_batch_norm(norm: str) -> None:
     assert (others > 0) == (norm == "batch")
 
 
-def test_auto_norm_follows_the_loss() -> None:
-    assert DCGANDiscriminator.auto("norm", [1, 16, 16], per_sample=True) == "layer"
-    assert DCGANDiscriminator.auto("norm", [1, 16, 16], per_sample=False) == "batch"
+@pytest.mark.parametrize("network", [DCGANDiscriminator, InfoGANDiscriminator])
+def test_auto_norm_follows_the_loss(network: type[Discriminator]) -> None:
+    assert network.auto("norm", [1, 16, 16], per_sample=True) == "layer"
+    assert network.auto("norm", [1, 16, 16], per_sample=False) == "batch"
     with pytest.raises(ValueError, match="no automatic value"):
-        DCGANDiscriminator.auto("width", [1, 16, 16], per_sample=True)
+        network.auto("width", [1, 16, 16], per_sample=True)
 
 
 def test_images_only() -> None:
@@ -146,11 +148,11 @@ def test_spectral_norm_bounds_every_layer() -> None:
 def test_noise() -> None:
     torch.manual_seed(0)
     cpu = torch.device("cpu")
-    assert Noise(3).draw(4, cpu).shape == (4, 3)
-    uniform = Noise(2, "uniform").draw(1000, cpu)
+    assert Noise(3).sample(4, cpu).shape == (4, 3)
+    uniform = Noise(2, "uniform").sample(1000, cpu)
     assert -1 <= uniform.min() < -0.9
     assert 0.9 < uniform.max() < 1
-    spaced = Noise(1, "stratified", range=8, jitter=0.01).draw(9, cpu).squeeze(1)
+    spaced = Noise(1, "stratified", range=8, jitter=0.01).sample(9, cpu).squeeze(1)
     assert ((spaced - torch.linspace(-8, 8, 9)) >= 0).all()
     assert ((spaced - torch.linspace(-8, 8, 9)) < 0.01).all()
     with pytest.raises(ValueError, match="dim=1"):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from gantrain.report.pictures import animate, grid, picture, save, to_pixels
+from gantrain.report.pictures import ImageGrid, animate, save, to_pixels
+from gantrain.report.plots import LinePlot, PlanePlot, Score
 
 
 def test_pixels_are_rounded_to_the_nearest_of_256() -> None:
@@ -29,18 +31,18 @@ def test_pixels_beyond_the_range_are_cut_and_channels_come_last() -> None:
 
 
 def test_a_grid_is_filled_row_by_row() -> None:
-    """Six images of one shade each, three beside each other: the order of reading."""
+    """Six images of one shade each, two beside each other: the order of reading."""
     shades = np.array([-1, -0.6, -0.2, 0.2, 0.6, 0.9])
-    page = grid(np.broadcast_to(shades[:, None, None, None], (6, 1, 4, 4)), columns=3)
-    height, width = page.shape[0] / 2, page.shape[1] / 3
-    places = [(int((row + 0.5) * height), int((column + 0.5) * width)) for row in range(2) for column in range(3)]
+    page = ImageGrid(columns=2).render(np.broadcast_to(shades[:, None, None, None], (6, 1, 4, 4)), "")
+    height, width = page.shape[0] / 3, page.shape[1] / 2
+    places = [(int((row + 0.5) * height), int((column + 0.5) * width)) for row in range(3) for column in range(2)]
     assert [page[place][0] for place in places] == to_pixels(shades.reshape(6, 1, 1, 1)).ravel().tolist()
 
 
 def test_a_grid_enlarges_whole_pixels_between_white_gaps() -> None:
     """Four images of 2x2 pixels, 2 beside each other: at least 512 across, and white between and around."""
     samples = np.where(np.indices((2, 2)).sum(0) % 2, 1.0, -1.0)
-    page = grid(np.broadcast_to(samples, (4, 3, 2, 2)))
+    page = ImageGrid().render(np.broadcast_to(samples, (4, 3, 2, 2)), "")
     assert page.shape == (page.shape[0], page.shape[0], 3)
     assert page.shape[0] >= 512
     gap = int((page[:, page.shape[1] // 8] == 255).all(-1).argmin())
@@ -54,14 +56,17 @@ def test_a_grid_enlarges_whole_pixels_between_white_gaps() -> None:
 
 
 def test_a_grid_of_a_number_that_fills_no_square_leaves_the_rest_white() -> None:
-    page = grid(np.full((5, 1, 4, 4), -1.0))
+    page = ImageGrid().render(np.full((5, 1, 4, 4), -1.0), "")
     columns, rows = 3, 2
     assert page.shape[1] / page.shape[0] == pytest.approx(columns / rows, rel=0.02)
     assert (page[-page.shape[0] // 4, -page.shape[1] // 6] == 255).all()
 
 
-def plot(samples: np.ndarray, real: np.ndarray, judge=None) -> np.ndarray:  # type: ignore[no-untyped-def]
-    page = picture(samples, real, judge, "title", "D(x)")
+def plot(
+    samples: np.ndarray, real: np.ndarray | None, function: Callable[[np.ndarray], np.ndarray] | None = None
+) -> np.ndarray:
+    kind, score = LinePlot if samples.shape[1] == 1 else PlanePlot, function and Score(function, True)
+    page = kind(real, score).render(samples, "title")
     assert page.dtype == np.uint8
     assert page.shape[2] == 3
     return page
@@ -85,13 +90,25 @@ def test_generated_is_orange_and_real_is_blue_where_they_lie(dimensions: int) ->
         assert generated[0] > data[0] + 50
 
 
-def test_the_verdict_is_shaded_where_it_was_given() -> None:
+def test_the_score_is_shaded_where_it_was_given() -> None:
     """D says 1 to the right of the plane, or to its upper part: there it is darker."""
     corners = np.array([[-1.0, -1], [1, 1], [-1, 1], [1, -1]])
     right = plot(corners, corners, lambda x: (x[:, 0] > 0).astype(float)).astype(int)[150:400, 100:350]
     assert np.median(right[:, 150:]) < np.median(right[:, :100]) - 20
     upper = plot(corners, corners, lambda x: (x[:, 1] > 0).astype(float)).astype(int)[150:400, 100:350]
     assert np.median(upper[:100]) < np.median(upper[150:]) - 20
+
+
+def test_probabilities_are_drawn_between_zero_and_one() -> None:
+    """The curve of a constant lies at its height, where one of logits would lie in the middle."""
+
+    def row(value: float) -> float:
+        line = np.linspace(-1, 1, 50)[:, None]
+        page = plot(line, line, lambda x: np.full(len(x), value)).astype(int)[40:400, 80:550]
+        return float(np.median(np.argwhere(np.abs(page - 0x4A).max(-1) <= 2)[:, 0]))
+
+    assert row(0.25) - row(0.5) == pytest.approx(row(0.5) - row(0.75), abs=2)
+    assert row(0.25) - row(0.75) > 180
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, 3e38])
@@ -103,7 +120,7 @@ def test_a_diverged_generator_still_gives_a_picture(bad: float, dimensions: int,
     samples[: int(50 * share)] = bad
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert plot(samples, real, lambda x: np.zeros(len(x))).std() > 0
+        assert plot(samples, real, (lambda x: np.zeros(len(x))) if dimensions < 3 else None).std() > 0
 
 
 def test_a_film_shows_every_picture_once_and_stays_at_the_last(tmp_path: Path) -> None:

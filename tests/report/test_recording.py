@@ -21,6 +21,7 @@ from gantrain.report import console as console_module
 from gantrain.report.console import Bar, Console
 from gantrain.report.recorder import Recorder
 from gantrain.report.summary import summarise
+from gantrain.runs import RunFolder
 
 
 def strict(line: str) -> dict[str, float | None]:
@@ -37,19 +38,19 @@ def board_of(folder: Path) -> EventAccumulator:
 
 
 def test_what_is_not_finite_is_null(tmp_path: Path) -> None:
-    recorder = Recorder(tmp_path)
+    recorder = Recorder(RunFolder(tmp_path))
     recorder.numbers({"loss/a": math.nan, "loss/b": math.inf, "loss/c": -math.inf, "loss/d": 1.25}, 3)
     recorder.close()
     (line,) = (tmp_path / "metrics.jsonl").read_text().splitlines()
     assert strict(line) == {"step": 3, "loss/a": None, "loss/b": None, "loss/c": None, "loss/d": 1.25}
-    again = Recorder(tmp_path, 3)
+    again = Recorder(RunFolder(tmp_path), 3)
     again.close()
     assert again.latest == {"loss/d": 1.25}
     assert [strict(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()] == [strict(line)]
 
 
 def test_numbers_are_kept_to_seven_digits_and_in_order(tmp_path: Path) -> None:
-    recorder = Recorder(tmp_path)
+    recorder = Recorder(RunFolder(tmp_path))
     for step, value in ((1, 123456.789), (2, 1.23456789e-7)):
         recorder.numbers({"a": value}, step)
     recorder.close()
@@ -63,25 +64,25 @@ def test_numbers_are_kept_to_seven_digits_and_in_order(tmp_path: Path) -> None:
 
 def test_a_run_that_goes_on_forgets_what_came_after_its_checkpoint(tmp_path: Path) -> None:
     """Numbers and pictures of steps that will be played again go; a line that was cut off goes with them."""
-    first = Recorder(tmp_path)
+    first = Recorder(RunFolder(tmp_path))
     for step in (10, 20, 30):
         first.numbers({"a": float(step)}, step)
         first.picture(np.full((4, 4, 3), step, np.uint8), step)
     first.close()
     with (tmp_path / "metrics.jsonl").open("a") as file:
         file.write('{"step": 40, "a"')
-    second = Recorder(tmp_path, 20)
+    second = Recorder(RunFolder(tmp_path), 20)
     assert second.latest == {"a": 20.0}
     second.numbers({"a": 31.0}, 30)
     second.close()
     steps = [(line["step"], line["a"]) for line in map(strict, (tmp_path / "metrics.jsonl").read_text().splitlines())]
     assert steps == [(10, 10.0), (20, 20.0), (30, 31.0)]
-    assert [file.name for file in second.sample_files()] == ["00000010.png", "00000020.png"]
+    assert [file.name for file in RunFolder(tmp_path).samples.by_step()] == ["00000010.png", "00000020.png"]
     assert [(e.step, e.value) for e in board_of(tmp_path).Scalars("a")] == steps
 
 
 def test_pictures_are_files_and_images_of_the_board(tmp_path: Path) -> None:
-    recorder = Recorder(tmp_path)
+    recorder = Recorder(RunFolder(tmp_path))
     pages = {step: np.full((4, 6, 3), 40 + step, np.uint8) for step in (0, 5, 12)}
     pages[12][0, 0] = (255, 0, 0)
     recorder.real(np.full((4, 6, 3), 200, np.uint8))
@@ -107,7 +108,7 @@ def test_what_was_said_before_there_was_a_folder_is_in_its_log(
     console = Console()
     console.say("early")
     console.note("noted")
-    console.keep_in(tmp_path)
+    console.keep_in(RunFolder(tmp_path).open_log())
     console.say("late")
     console.close()
     logged = (tmp_path / "run.log").read_text().splitlines()
@@ -169,7 +170,7 @@ def test_on_a_terminal_there_is_one_bar_that_goes_on_where_the_run_does(monkeypa
 
 
 def test_settings_stand_beside_the_figures_on_the_board(tmp_path: Path) -> None:
-    recorder = Recorder(tmp_path)
+    recorder = Recorder(RunFolder(tmp_path))
     recorder.settings({"seed": 3, "tricks": ["ema"], "loss": "hinge"}, {"metrics/modes": 8.0})
     recorder.close()
     content = board_of(tmp_path).PluginTagToContent("hparams")

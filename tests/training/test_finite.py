@@ -12,9 +12,10 @@ import pytest
 import torch
 from conftest import Command, config, lines_of, only_run, round_of, same
 
-from gantrain.commands.assembly import build_game, build_players
+from gantrain.commands.assembly import build_game, build_learners
 from gantrain.training.finite import LARGEST, NotFinite, check_state
-from gantrain.training.round import Progress, Round
+from gantrain.training.rounds import Progress, Rounds
+from gantrain.turns import Samples
 
 pytestmark = pytest.mark.usefixtures("plain_pictures")
 
@@ -26,19 +27,19 @@ Poison = Callable[..., None]
 @pytest.fixture
 def poison(monkeypatch: pytest.MonkeyPatch) -> Poison:
     """Makes the discriminator's gradients no numbers in the given rounds (from 0), while its losses stay finite."""
-    original = Round._backward
+    original = Rounds._backward
 
     def set_up(*rounds: int, times: float = math.inf) -> None:
         left = [times]
 
-        def backward(self: Round, player: str, *rest: object) -> None:
+        def backward(self: Rounds, player: str, *rest: object) -> None:
             original(self, player, *rest)  # type: ignore[arg-type]
             if player == "discriminator" and int(self._step) in rounds and left[0] > 0:
                 left[0] -= 1
-                for parameter in self.players[player].parameters:
+                for parameter in self.learners[player].parameters:
                     parameter.grad = torch.full_like(parameter, math.nan)
 
-        monkeypatch.setattr(Round, "_backward", backward)
+        monkeypatch.setattr(Rounds, "_backward", backward)
 
     return set_up
 
@@ -71,10 +72,10 @@ def test_the_way_on_that_is_named_works(gantrain: Command, tmp_path: Path, poiso
     done = gantrain(*words, "trainer.steps=6")
     run = only_run(tmp_path)
     assert steps(run) == [1, 2]
-    cure = re.findall(r"init_from=\S+|(?:optimizer|tricks)\.\S+=[\d.e-]+", done.stderr)
-    assert [word.partition("=")[0] for word in cure] == ["init_from", "optimizer.lr", "tricks.unrolled.lr"]
-    assert cure[0].endswith("step_00000002.pt")
-    anew = gantrain(*words, *cure, "trainer.steps=2", "outputs_dir=anew")
+    nonfinite_advice = re.findall(r"init_from=\S+|(?:optimizer|tricks)\.\S+=[\d.e-]+", done.stderr)
+    assert [word.partition("=")[0] for word in nonfinite_advice] == ["init_from", "optimizer.lr", "tricks.unrolled.lr"]
+    assert nonfinite_advice[0].endswith("step_00000002.pt")
+    anew = gantrain(*words, *nonfinite_advice, "trainer.steps=2", "outputs_dir=anew")
     assert anew.returncode == 0, anew.stderr
 
 
@@ -87,30 +88,30 @@ def test_an_evaluation_saves_nothing_that_is_no_number(gantrain: Command, tmp_pa
 
 @pytest.mark.parametrize("what", ["weight", "average", "optimizer", "buffer"])
 def test_every_part_of_the_state_is_looked_at(what: str) -> None:
-    round, progress = round_of(*RING, "tricks=[ema,lecam]"), Progress()
-    round.play(progress)
-    check_state(round.game, round.players, 1)
+    rounds, progress = round_of(*RING, "tricks=[ema,lecam]"), Progress()
+    rounds.play(progress)
+    check_state(rounds.game, rounds.learners, 1)
     found = {
-        "weight": round.players["discriminator"].parameters[-1],
-        "average": next(round.game.averages.parameters()),
-        "optimizer": next(iter(round.players["generator"].optimizer.state.values()))["exp_avg_sq"],
-        "buffer": round.game.get_buffer("tricks.lecam.real_discriminator"),
+        "weight": rounds.learners["discriminator"].parameters[-1],
+        "average": next(rounds.game.averages.parameters()),
+        "optimizer": next(iter(rounds.learners["generator"].optimizer.state.values()))["exp_avg_sq"],
+        "buffer": rounds.game.get_buffer("tricks.lecam.real_discriminator"),
     }[what]
     with torch.no_grad():
         found.view(-1)[-1] = math.inf
     with pytest.raises(NotFinite, match="is not finite by step 1"):
-        check_state(round.game, round.players, 1)
+        check_state(rounds.game, rounds.learners, 1)
 
 
 def test_weights_that_have_left_what_can_be_mended_are_not_good() -> None:
-    round = round_of(*RING)
-    weight = round.players["generator"].parameters[0]
+    rounds = round_of(*RING)
+    weight = rounds.learners["generator"].parameters[0]
     with torch.no_grad():
         weight[0, 0] = LARGEST
-        check_state(round.game, round.players, 1)
+        check_state(rounds.game, rounds.learners, 1)
         weight[0, 0] = -1e17
     with pytest.raises(NotFinite, match=r"generator\S* has grown to 1e\+17"):
-        check_state(round.game, round.players, 1)
+        check_state(rounds.game, rounds.learners, 1)
 
 
 def test_a_run_that_diverges_leaves_weights_of_a_size_to_go_on_from(gantrain: Command, tmp_path: Path) -> None:
@@ -191,10 +192,10 @@ def test_going_back_to_the_beginning_and_not_for_ever(gantrain: Command, tmp_pat
 def test_samples_that_are_no_numbers_are_not_good(
     gantrain: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def draw(*_: object, **__: object) -> dict[str, torch.Tensor]:
-        return {"samples": torch.full((16, 2), math.nan)}
+    def draw(*_: object, **__: object) -> dict[str, Samples]:
+        return {"samples": Samples(torch.full((16, 2), math.nan))}
 
-    monkeypatch.setattr("gantrain.commands.train.draw", draw)
+    monkeypatch.setattr("gantrain.commands.train.generate_samples", draw)
     done = gantrain(*RING, "trainer.steps=2")
     assert done.returncode == 1
     assert "not every sample that the generator makes is finite" in done.stderr
@@ -210,18 +211,28 @@ def test_layers_that_are_frozen_from_the_start_stay_so(monkeypatch: pytest.Monke
 
     monkeypatch.setattr("conftest.build_game", frozen_game)
     clipped = ["tricks=[weight_clipping]", "tricks.weight_clipping.limit=1e-3"]
-    round, progress = round_of(*RING, *clipped), Progress()
-    first = {name: next(round.game.get_submodule(name).parameters()) for name in round.players}
+    rounds, progress = round_of(*RING, *clipped), Progress()
+    first = {name: next(rounds.game.get_submodule(name).parameters()) for name in rounds.learners}
     before = {name: weight.clone() for name, weight in first.items()}
     for _ in range(2):
-        round.play(progress)
+        rounds.play(progress)
     for name, weight in first.items():
         assert torch.equal(weight, before[name])
         assert not weight.requires_grad
-        (group,) = round.players[name].optimizer.param_groups
+        (group,) = rounds.learners[name].optimizer.param_groups
         assert not any(weight is moved for moved in group["params"])
     cfg = config(*RING)
     game = build_game(cfg)
     game.get_submodule("generator").requires_grad_(False)
     with pytest.raises(ValueError, match="all weights of the player generator are frozen"):
-        build_players(cfg, game)
+        build_learners(cfg, game)
+
+
+def test_the_way_on_names_no_schedule(gantrain: Command, tmp_path: Path) -> None:
+    ramp = "{_target_: gantrain.schedules.Ramp, start: 1e6, end: 1e12, steps: 5}"
+    done = gantrain(
+        "dataset=ring8", "optimizer=sgd", "loss=lsgan", f"optimizer.generator.lr={ramp}", "trainer.steps=60"
+    )
+    assert done.returncode == 1
+    assert "start anew with lower rates, such as optimizer.discriminator.lr=" in done.stderr
+    assert "failed" in (only_run(tmp_path) / "status.json").read_text()

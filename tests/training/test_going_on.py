@@ -14,9 +14,9 @@ import torch
 from conftest import Command, lines_of, only_run, same
 
 from gantrain.errors import UserError
-from gantrain.metrics import TestError
-from gantrain.training.round import Round
-from gantrain.tricks import EarlyStopping, Plan
+from gantrain.metrics import RealData
+from gantrain.training.rounds import Rounds
+from gantrain.tricks import EarlyStopping, RunPlan
 
 pytestmark = pytest.mark.usefixtures("plain_pictures")
 
@@ -181,15 +181,15 @@ def test_nothing_is_evaluated_after_a_signal(
 ) -> None:
     words = [*LINE, *STILL, "trainer.steps=6", "metrics.every=3"]
     assert gantrain(*words, "outputs_dir=straight").returncode == 0
-    play = Round.play
+    play = Rounds.play
 
-    def interrupted(self: Round, progress: Any, observe: bool = False) -> None:
+    def interrupted(self: Rounds, progress: Any, observe: bool = False) -> None:
         play(self, progress, observe)
         if progress.step == 3:
             os.kill(os.getpid(), signal.SIGINT)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Round, "play", interrupted)
+        patched.setattr(Rounds, "play", interrupted)
         assert gantrain(*words, "outputs_dir=o").returncode == 130
     run = only_run(tmp_path / "o")
     assert (status(run), evaluated(run)) == ("stopped", [])
@@ -215,7 +215,7 @@ def test_what_the_end_will_need_is_looked_at_in_the_beginning(
     def missing(*_: object) -> None:
         raise UserError("there is no test set")
 
-    monkeypatch.setattr(TestError, "_held_out", missing)
+    monkeypatch.setattr(RealData, "open", missing)
     words = ["dataset=digits", "dataset.held_out=360", "networks=mlp", "model=sgan", "metrics=test_error"]
     done = gantrain(*words, "trainer.steps=2", "trainer.batch_size=8")
     assert (done.returncode, done.stderr) == (2, "gantrain: there is no test set\n")
@@ -228,6 +228,6 @@ def test_a_value_that_equals_the_threshold_has_reached_it(higher: bool) -> None:
     for threshold in (0.1, 0.7):
         trick = EarlyStopping("m", threshold=threshold, patience=None)
         better = frozenset({"m"} if higher else ())
-        trick.check(Plan([2], 8, 8, frozenset({"m"}), better, evaluate_every=1))
+        trick.check(RunPlan([2], 8, 8, frozenset({"m"}), better, evaluate_every=1))
         assert trick.should_stop({"m": threshold + (-1e-12 if higher else 1e-12)}) is None
         assert trick.should_stop({"m": threshold}) is not None

@@ -8,11 +8,11 @@ import pytest
 import torch
 from conftest import config
 
-from gantrain.building import build
-from gantrain.commands.assembly import build_game, build_players, plain
-from gantrain.data import Place
+from gantrain.commands.assembly import build_game, build_learners, plain
+from gantrain.config import build
+from gantrain.data import DataContext
 from gantrain.training.machine import choose_machine
-from gantrain.training.round import Progress, Round
+from gantrain.training.rounds import Progress, Rounds
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")]
 
@@ -22,13 +22,14 @@ def losses(*words: str) -> list[dict[str, float]]:
     game = build_game(cfg)
     machine = choose_machine("cuda", cfg.trainer.precision.value, game)
     machine.place(game)
-    place = Place(Path("data"), machine.device, cfg.seed, cfg.trainer.data_budget)
+    place = DataContext(Path("data"), machine.device, cfg.seed, cfg.trainer.data_budget)
     batches = build(plain(cfg.dataset), "dataset").open(place)
-    round = Round(game, build_players(cfg, game), batches, machine, cfg.seed, 1000, 32)
+    rounds = Rounds(game, build_learners(cfg, game), batches, machine, cfg.seed, 1000, 32)
+    rounds.begin()
     progress, found = Progress(), []
     for _ in range(4):
-        round.play(progress, observe=True)
-        found.append(round.meter.read())
+        rounds.play(progress, observe=True)
+        found.append(rounds.meter.read())
     batches.close()
     return found
 

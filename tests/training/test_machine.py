@@ -11,7 +11,7 @@ from gantrain.commands.assembly import build_game
 from gantrain.training import machine as machines
 from gantrain.training.loop import Every, Limits
 from gantrain.training.machine import Machine, choose_machine
-from gantrain.training.round import Progress
+from gantrain.training.rounds import Progress
 
 RING = ["dataset=ring8", "loss=nonsaturating", "optimizer=adam", "trainer.batch_size=8"]
 RING += ["model.generator.hidden=[4]", "model.discriminator.hidden=[4]"]
@@ -44,32 +44,32 @@ def test_threads_are_for_convolutions(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("loss", ["wgan_gp", "r1", "dragan"])
 def test_a_penalty_is_taken_without_autocast(loss: str) -> None:
-    round = round_of(*DCGAN, f"loss={loss}", "trainer.batch_size=4", "loss.n_critic=1")
-    round.machine = Machine(CPU, torch.bfloat16)
+    rounds = round_of(*DCGAN, f"loss={loss}", "trainer.batch_size=4", "loss.n_critic=1")
+    rounds.machine = Machine(CPU, torch.bfloat16)
     seen: list[tuple[bool, bool]] = []
 
     def note(_: nn.Module, given: tuple[torch.Tensor, ...]) -> None:
         seen.append((given[0].requires_grad, torch.is_autocast_enabled("cpu")))
 
-    round.game.get_submodule("discriminator.trunk").register_forward_pre_hook(note)
-    round._turn(round.game.turns[0], 0, Progress(), observe=False)
+    rounds.game.get_submodule("discriminator.trunk").register_forward_pre_hook(note)
+    rounds._turn(rounds.game.turns[0], 0, Progress(), observe=False)
     assert (False, True) in seen, "samples are judged in bf16"
     assert (True, False) in seen, "the points of a penalty in float32"
     assert (True, True) not in seen
 
 
 def test_tricks_are_told_the_size_of_the_whole_batch() -> None:
-    round = round_of(*RING, "trainer.accumulate=4", "tricks=[ema]")
-    round.play(Progress())
-    assert round.game.get_buffer("tricks.ema.images").item() == 8
+    rounds = round_of(*RING, "trainer.accumulate=4", "tricks=[ema]")
+    rounds.play(Progress())
+    assert rounds.game.get_buffer("tricks.ema.images").item() == 8
 
 
 def test_the_gradients_norm_is_that_before_clipping() -> None:
     norms = []
     for words in (["tricks=[]"], ["tricks=[gradient_clipping]", "tricks.gradient_clipping.max_norm=1e-4"]):
-        round = round_of(*RING, *words)
-        round._turn(round.game.turns[0], 0, Progress(), observe=True)
-        norms.append(round.meter.read()["grad_norm/discriminator"])
+        rounds = round_of(*RING, *words)
+        rounds._turn(rounds.game.turns[0], 0, Progress(), observe=True)
+        norms.append(rounds.meter.read()["grad_norm/discriminator"])
     assert norms[1] == norms[0] > 1e-4
 
 

@@ -11,9 +11,9 @@ from conftest import round_of
 from torch import Tensor
 
 from gantrain.errors import UserError
-from gantrain.games import Batch
-from gantrain.training.round import Progress
-from gantrain.training.schedules import Constant, Cosine, Exponential, Geometric, Linear
+from gantrain.schedules import Constant, Cosine, Exponential, Geometric, Linear
+from gantrain.training.rounds import Progress
+from gantrain.turns import Batch
 
 GOLDEN = Path(__file__).parent / "golden_losses.json"
 GAMES = ("acgan", "bigan", "cgan", "gman", "infogan", "madgan", "sgan", "triplegan")
@@ -37,12 +37,12 @@ SETTINGS = {
 
 
 def losses(words: list[str], steps: int = 5) -> list[dict[str, float]]:
-    round = round_of(*words, "trainer.steps=1000")
+    rounds = round_of(*words, "trainer.steps=1000")
     progress = Progress()
     found = []
     for _ in range(steps):
-        round.play(progress)
-        found.append(round.meter.read())
+        rounds.play(progress)
+        found.append(rounds.meter.read())
     return found
 
 
@@ -67,13 +67,13 @@ def test_same_seed_same_bits() -> None:
 
 def test_a_step_does_not_depend_on_what_was_drawn_between() -> None:
     first, second = (round_of(*SETTINGS["mlp-ring8-r3"]) for _ in range(2))
-    for round, disturbed in ((first, False), (second, True)):
+    for rounds, disturbed in ((first, False), (second, True)):
         progress = Progress()
         for _ in range(3):
-            round.play(progress)
+            rounds.play(progress)
             if disturbed:
                 torch.randn(17)
-    for a, b in zip(first.players["generator"].parameters, second.players["generator"].parameters, strict=True):
+    for a, b in zip(first.learners["generator"].parameters, second.learners["generator"].parameters, strict=True):
         assert torch.equal(a, b)
 
 
@@ -98,31 +98,31 @@ def test_schedules() -> None:
 def test_a_generator_may_play_more_samples_than_the_discriminator(accumulate: int, loss: str, real: int) -> None:
     """Miyato et al. 2018 show D twice 64 samples and draw 128 for G; what G looks at of the data grows with them."""
     words = ["dataset=ring8", f"loss={loss}", "loss.generator_batches=2", "trainer.batch_size=8", "tricks=[ema]"]
-    round = round_of(*words, f"trainer.accumulate={accumulate}")
+    rounds = round_of(*words, f"trainer.accumulate={accumulate}")
     played: dict[str, list[tuple[int, int]]] = {"discriminator": [], "generator": []}
-    terms = round.game.terms
+    terms = rounds.game.terms
 
     def noted(player: str, batch: Batch) -> dict[str, Tensor]:
         played[player].append((len(batch.latent["noise"]), len(batch.data.get("real", ()))))
         return terms(player, batch)
 
-    round.game.terms = noted  # type: ignore[method-assign]
+    rounds.game.terms = noted  # type: ignore[method-assign]
     progress = Progress()
-    round.play(progress)
+    rounds.play(progress)
     part = 8 // accumulate
     assert played["discriminator"] == [(part, part)] * accumulate
     assert played["generator"] == [(2 * part, real // accumulate)] * accumulate
     assert progress.position == 8 + real
-    assert round.game.tricks["ema"].images == 16
+    assert rounds.game.tricks["ema"].images == 16
     with pytest.raises(UserError, match="generator_batches"):
         round_of("dataset=ring8", "loss=nonsaturating", "loss.generator_batches=0")
 
 
 def test_rates_follow_the_schedule() -> None:
-    round = round_of("dataset=ring8", "loss=nonsaturating", "optimizer/schedule=linear", "trainer.steps=4")
+    rounds = round_of("dataset=ring8", "loss=nonsaturating", "optimizer/schedule=linear", "trainer.steps=4")
     rates = []
     progress = Progress()
     for _ in range(4):
-        round.play(progress)
-        rates.append(round.players["generator"].rate)
+        rounds.play(progress)
+        rates.append(rounds.learners["generator"].rate)
     assert rates == pytest.approx([2e-4, 2e-4, 2e-4, 1e-4])

@@ -7,7 +7,7 @@ from typing import Literal
 
 import pytest
 import torch
-from bare import Bare, batch_of, context_of, judged
+from bare import DISCRIMINATOR, GENERATOR, Bare, batch_of, context_of, scored
 from conftest import config
 from torch import Tensor
 
@@ -15,7 +15,7 @@ from gantrain.commands.assembly import build_game
 from gantrain.errors import UserError
 from gantrain.losses import AdversarialLoss, LeastSquares, RelativisticAverage, RelativisticPaired, Wasserstein
 from gantrain.tricks import ADA
-from gantrain.tricks.ada import about_grey, resample, rotation, scaling, translation
+from gantrain.tricks.ada import hue_rotation, resample, rotation, scaling, translation
 
 Group = Literal["blit", "geometry", "colour"]
 
@@ -28,8 +28,8 @@ def ada(p: float = 1.0, only: Group | None = None) -> ADA:
 
 def turn(game: Bare, trick: ADA, real: Tensor, samples: int = 32) -> float:
     """One turn of D with these logits for real samples; the strength after it."""
-    trick.terms("discriminator", context_of(game, judged(real), judged(-real)))
-    trick.after_update("discriminator", game, samples)
+    trick.terms(DISCRIMINATOR, context_of(game, scored(real), scored(-real)))
+    trick.after_update(DISCRIMINATOR, game, samples)
     return trick.p.item()
 
 
@@ -69,8 +69,8 @@ def test_only_real_logits_in_the_discriminators_turn_count() -> None:
     trick = ADA(interval=1, images=100)
     game = Bare(trick)
     for _ in range(3):
-        trick.terms("generator", context_of(game, judged(torch.ones(4)), judged(torch.ones(4))))
-        trick.after_update("generator", game, 32)
+        trick.terms(GENERATOR, context_of(game, scored(torch.ones(4)), scored(torch.ones(4))))
+        trick.after_update(GENERATOR, game, 32)
     assert trick.p.item() == 0
     assert turn(game, trick, torch.ones(4)) == pytest.approx(0.32), "fakes had the other sign"
 
@@ -99,13 +99,13 @@ def test_what_else_is_refused() -> None:
 def test_without_strength_images_stay_as_they_are() -> None:
     for channels in (1, 3):
         x = torch.rand(5, channels, 16, 16) * 2 - 1
-        torch.testing.assert_close(ada(p=0).view(x, batch_of()), x, rtol=0, atol=1e-5)
+        torch.testing.assert_close(ada(p=0).augment(x, batch_of()), x, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("only", ["blit", "geometry", "colour", None])
 def test_the_gradient_passes_through_to_every_image(only: Group | None) -> None:
     x = torch.randn(16, 3, 16, 16, requires_grad=True)
-    view = ada(only=only).view(x, batch_of())
+    view = ada(only=only).augment(x, batch_of())
     (gradient,) = torch.autograd.grad(view.square().sum(), x)
     assert gradient.isfinite().all()
     assert (gradient.flatten(1).abs().sum(1) > 0).all()
@@ -136,7 +136,7 @@ def test_images_by_hand() -> None:
 
 def test_hue_keeps_greys_and_lengths() -> None:
     angle = torch.tensor([0.0, 0.4, 2 * math.pi / 3, math.pi])
-    turns = about_grey(angle)
+    turns = hue_rotation(angle)
     torch.testing.assert_close(turns @ torch.ones(3), torch.ones(4, 3))
     torch.testing.assert_close(turns @ turns.mT, torch.eye(3).expand(4, 3, 3), rtol=0, atol=1e-6)
     torch.testing.assert_close(turns[2] @ torch.tensor([1.0, 0, 0]), torch.tensor([0.0, 1, 0]), rtol=0, atol=1e-6)
@@ -146,7 +146,7 @@ def test_blitting_moves_whole_pixels_in_every_way() -> None:
     torch.manual_seed(0)
     x = torch.arange(256.0).view(1, 1, 16, 16).expand(400, -1, -1, -1)
     trick = ada(only="blit")
-    view = trick.view(x, batch_of())
+    view = trick.augment(x, batch_of())
     torch.testing.assert_close(view, view.round(), rtol=0, atol=0.01)
     place = trick._placement(x)
     turns = {tuple(m[:2, :2].round().flatten().int().tolist()) for m in place}
@@ -189,7 +189,7 @@ def colours(p: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """
     torch.manual_seed(0)
     x = torch.cat([torch.zeros(3, 1), torch.eye(3)], 1).view(1, 3, 1, 4).expand(20_000, -1, -1, -1)
-    view = ada(p, only="colour").view(x, batch_of()).squeeze(2).double()
+    view = ada(p, only="colour").augment(x, batch_of()).squeeze(2).double()
     black, a = view[:, :, 0], view[:, :, 1:] - view[:, :, :1]
     grey = a.sum(2).mean(1)
     torch.testing.assert_close(a.sum(2), grey[:, None].expand(-1, 3), rtol=1e-4, atol=1e-4)

@@ -7,12 +7,12 @@ import math
 
 import pytest
 import torch
-from bare import Bare
+from bare import GENERATOR, Bare
 from conftest import round_of
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from gantrain.training.round import Progress
+from gantrain.training.rounds import Progress
 from gantrain.tricks import EMA
 
 SPECTRAL = ["dataset=digits", "model=dcgan", "model.generator.width=8", "model.discriminator.width=4", "loss=hinge"]
@@ -47,7 +47,7 @@ def averaged(trick: EMA, images: int, samples: int) -> float:
     nn.init.zeros_(average)
     nn.init.ones_(network.weight)
     trick.images.fill_(images)
-    trick.after_update("generator", game, samples)
+    trick.after_update(GENERATOR, game, samples)
     assert trick.images.item() == images + samples
     return average.item()
 
@@ -70,7 +70,7 @@ def test_running_statistics_are_averaged_and_other_buffers_copied() -> None:
     for buffer in (generator.norm.running_mean, generator.norm.running_var, generator.table, generator.count):
         assert isinstance(buffer, Tensor)
         buffer.fill_(5)
-    ema.after_update("generator", game, samples=8)  # type: ignore[arg-type]
+    ema.after_update(GENERATOR, game, samples=8)  # type: ignore[arg-type]
     assert average.norm.running_mean.tolist() == [2.5, 2.5]
     assert average.norm.running_var.tolist() == [3.0, 3.0]
     assert average.table.tolist() == [5, 5, 5]
@@ -89,10 +89,10 @@ def largest(layer: nn.Module) -> float:
 
 def test_an_averaged_layer_has_the_norm_that_spectral_norm_promises() -> None:
     """Its vectors are those of the averaged weight: averages of the live ones fit no weight, and are too short."""
-    round, progress = round_of(*SPECTRAL, "optimizer.lr=0.01", "tricks.ema.half_life=500"), Progress()
+    rounds, progress = round_of(*SPECTRAL, "optimizer.lr=0.01", "tricks.ema.half_life=500"), Progress()
     for _ in range(25):
-        round.play(progress)
-    average = round.game.averages["generator"]
+        rounds.play(progress)
+    average = rounds.game.averages["generator"]
     before = {name: x.clone() for name, x in average.state_dict().items()}
     average.eval()
     norms = [largest(m) for m in average.modules() if parametrize.is_parametrized(m, "weight")]

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 import torch
-from bare import Bare, context_of
+from bare import DISCRIMINATOR, GENERATOR, Bare, batch_of, begun, context_of
 from conftest import config, round_of
 from torch import Tensor, nn
 
 from gantrain.commands.assembly import build_game
 from gantrain.errors import UserError
-from gantrain.training.checkpoints import Checkpoints, load, load_game
-from gantrain.training.round import Progress, Round
-from gantrain.tricks import ExperienceReplay, HistoricalAveraging, Shown
+from gantrain.runs import CheckpointFiles, load_checkpoint
+from gantrain.training.checkpoints import Checkpoints, load_game
+from gantrain.training.rounds import Progress, Rounds
+from gantrain.tricks import ExperienceReplay, HistoricalAveraging
+from gantrain.turns import Batch, Player, Samples
 
 RING = ["dataset=ring8", "loss=nonsaturating", "trainer.batch_size=8"]
 DCGAN = ["dataset=digits", "model=dcgan", "model.generator.width=4", "model.discriminator.width=4"]
 DCGAN += ["loss=nonsaturating", "trainer.batch_size=8"]
 
 
-def pays(game: Bare, player: str = "generator") -> float:
-    trick = game.each_trick()[0]
+def pays(game: Bare, player: Player = GENERATOR) -> float:
+    trick = game.tricks.each()[0]
     return trick.terms(player, context_of(game))["historical_averaging"].item()
 
 
@@ -30,12 +33,12 @@ def test_historical_averaging_by_hand() -> None:
     """Weights 1, 3, 8, 4 have the means 1, 2, 4, 4 so far; each turn pays weight · (now - mean)²."""
     network = nn.Linear(1, 1, bias=False)
     trick = HistoricalAveraging(weight=0.5)
-    game = Bare(trick, generator=network)
-    found: list[float] = []
-    for value in (1.0, 3.0, 8.0, 4.0):
+    nn.init.constant_(network.weight, 1.0)
+    game = begun(Bare(trick, generator=network))
+    found = [pays(game)]
+    for value in (3.0, 8.0, 4.0):
         nn.init.constant_(network.weight, value)
-        if found:
-            trick.after_update("generator", game, 8)
+        trick.after_update(GENERATOR, game, 8)
         found.append(pays(game))
     assert found == pytest.approx([0, 0.5 * (3 - 2) ** 2, 0.5 * (8 - 4) ** 2, 0])
 
@@ -43,50 +46,67 @@ def test_historical_averaging_by_hand() -> None:
 def test_historical_averaging_pulls_towards_the_mean() -> None:
     network = nn.Linear(2, 1)
     trick = HistoricalAveraging(weight=3.0)
-    game = Bare(trick, generator=network)
+    game = begun(Bare(trick, generator=network))
     assert pays(game) == 0
     with torch.no_grad():
         for p in network.parameters():
             p.add_(2.0)
-    trick.after_update("generator", game, 8)
-    term = trick.terms("generator", context_of(game))["historical_averaging"]
+    trick.after_update(GENERATOR, game, 8)
+    term = trick.terms(GENERATOR, context_of(game))["historical_averaging"]
     for slope in torch.autograd.grad(term, list(network.parameters())):
         torch.testing.assert_close(slope, torch.full_like(slope, 3 * 2 * 1.0))
 
 
 def test_each_player_has_its_own_history() -> None:
     trick = HistoricalAveraging(players=["discriminator"])
-    game = Bare(trick, generator=nn.Linear(1, 1), discriminator=nn.Linear(1, 1))
-    assert trick.terms("generator", context_of(game)) == {}
-    assert pays(game, "discriminator") == 0
-    trick.after_update("generator", game, 8)
-    round, progress = round_of(*RING, "tricks=[historical_averaging]"), Progress()
+    game = begun(Bare(trick, generator=nn.Linear(1, 1), discriminator=nn.Linear(1, 1)))
+    assert trick.terms(GENERATOR, context_of(game)) == {}
+    assert pays(game, DISCRIMINATOR) == 0
+    trick.after_update(GENERATOR, game, 8)
+    rounds, progress = round_of(*RING, "tricks=[historical_averaging]"), Progress()
     for _ in range(2):
-        round.play(progress)
-    held = {name: x for name, x in round.game.state_dict().items() if name.startswith("tricks.")}
-    assert len(held) == 2 + sum(len(player.parameters) for player in round.players.values())
+        rounds.play(progress)
+    held = {name: x for name, x in rounds.game.state_dict().items() if name.startswith("tricks.")}
+    assert len(held) == 2 + sum(len(learner.parameters) for learner in rounds.learners.values())
     with pytest.raises(ValueError, match="weight must be 0 or more"):
         HistoricalAveraging(weight=-1.0)
 
 
+class Numbers(Bare):
+    """Its fakes for each discriminator are rows of two equal numbers; the same number is their condition "turn"."""
+
+    def generate(self, batch: Batch, averaged: bool = False) -> Mapping[str, Samples]:
+        return {name: numbered(batch.latent["number"]) for name in self.discriminators}
+
+
+def numbered(numbers: Tensor) -> Samples:
+    return Samples(numbers[:, None].float().expand(-1, 2), {"turn": numbers.long()})
+
+
+def replay(**settings: float) -> ExperienceReplay:
+    """With an empty pool for the one discriminator."""
+    trick = ExperienceReplay(**settings)
+    trick.begin(Numbers(discriminator=nn.Linear(1, 1)), lambda n, position=0: batch_of(number=torch.zeros(n)))
+    return trick
+
+
 def fakes(trick: ExperienceReplay, turn: int, n: int = 8) -> list[int]:
-    """What a discriminator gets where every new fake of the turn is the turn's number, told beside it too."""
-    new = torch.full((n, 2), float(turn))
-    shown = trick.fakes(Shown(new, {"turn": new[:, 0].long()}))
-    assert torch.equal(shown.given["turn"].float(), shown.samples[:, 0])
-    assert torch.equal(shown.samples[:, 0], shown.samples[:, 1])
-    assert shown.samples.shape == new.shape
-    return shown.given["turn"].tolist()
+    """What a discriminator gets where every new fake of the turn is the turn's number, as is its condition."""
+    mixed = trick.fakes(DISCRIMINATOR, numbered(torch.full((n,), turn)))
+    assert torch.equal(mixed.conditions["turn"].float(), mixed.x[:, 0])
+    assert torch.equal(mixed.x[:, 0], mixed.x[:, 1])
+    assert mixed.x.shape == (n, 2)
+    return mixed.conditions["turn"].tolist()
 
 
 def pool(trick: ExperienceReplay) -> Tensor:
-    return trick.state_dict()["samples"][:, 0]
+    return trick.state_dict()["x_discriminator"][:, 0]
 
 
 def test_nothing_is_replayed_until_the_pool_is_full() -> None:
     """A pool of 10 takes 4 new fakes a turn: it is full after the third, and never grows."""
     torch.manual_seed(0)
-    trick = ExperienceReplay(size=10)
+    trick = replay(size=10)
     for turn in (1, 2, 3):
         assert fakes(trick, turn) == [turn] * 8
         assert len(pool(trick)) == 10
@@ -103,13 +123,13 @@ def test_nothing_is_replayed_until_the_pool_is_full() -> None:
 
 def test_every_place_of_the_pool_comes_up() -> None:
     torch.manual_seed(0)
-    trick = ExperienceReplay(size=4, share=0.5)
-    trick.fakes(Shown(torch.arange(8.0)[:, None]))
+    trick = replay(size=4, share=0.5)
+    trick.fakes(DISCRIMINATOR, numbered(torch.arange(8)))
     counts = torch.zeros(8)
     for _ in range(500):
-        again = ExperienceReplay(size=4, share=0.5)
+        again = replay(size=4, share=0.5)
         again.load_state_dict(trick.state_dict())
-        for value in again.fakes(Shown(torch.arange(8.0)[:, None])).samples[:4, 0].int():
+        for value in again.fakes(DISCRIMINATOR, numbered(torch.arange(8))).x[:4, 0].int():
             counts[value] += 1
     held = pool(trick).long()
     assert counts.sum() == counts[held].sum(), "nothing but what the pool holds"
@@ -118,7 +138,7 @@ def test_every_place_of_the_pool_comes_up() -> None:
 
 def test_new_fakes_take_random_places_of_a_full_pool() -> None:
     torch.manual_seed(0)
-    trick = ExperienceReplay(size=8, share=0.5)
+    trick = replay(size=8, share=0.5)
     for turn in (1, 2):
         fakes(trick, turn)
     changes = torch.zeros(8)
@@ -133,24 +153,36 @@ def test_new_fakes_take_random_places_of_a_full_pool() -> None:
 
 
 def test_only_the_discriminators_turn_fills_the_pool() -> None:
-    round = round_of(*RING, "loss.n_generator=3", "tricks=[experience_replay]", "tricks.experience_replay.size=100")
-    round.play(Progress())
-    assert round.game.state_dict()["tricks.experience_replay.filled"] == 4
+    rounds = round_of(*RING, "loss.n_generator=3", "tricks=[experience_replay]", "tricks.experience_replay.size=100")
+    rounds.play(Progress())
+    assert rounds.game.state_dict()["tricks.experience_replay.filled_discriminator"] == 4
 
 
 def test_the_pool_goes_into_a_fresh_game() -> None:
     words = [*RING, "tricks=[experience_replay]", "tricks.experience_replay.size=6"]
-    round, progress = round_of(*words), Progress()
+    rounds, progress = round_of(*words), Progress()
     for _ in range(3):
-        round.play(progress)
-    state = round.game.state_dict()
+        rounds.play(progress)
+    state = rounds.game.state_dict()
     fresh = build_game(config(*words))
-    assert "tricks.experience_replay.samples" not in fresh.state_dict()
+    assert "tricks.experience_replay.x_discriminator" not in fresh.state_dict()
     fresh.load_state_dict(state)
     assert torch.equal(
-        fresh.state_dict()["tricks.experience_replay.samples"], state["tricks.experience_replay.samples"]
+        fresh.state_dict()["tricks.experience_replay.x_discriminator"],
+        state["tricks.experience_replay.x_discriminator"],
     )
-    assert state["tricks.experience_replay.samples"].abs().sum(1).min() > 0
+    assert state["tricks.experience_replay.x_discriminator"].abs().sum(1).min() > 0
+
+
+def test_each_discriminator_has_a_pool_of_its_own() -> None:
+    game = Numbers(discriminator_0=nn.Linear(1, 1), discriminator_1=nn.Linear(1, 1))
+    trick = ExperienceReplay(size=4)
+    trick.begin(game, lambda n, position=0: batch_of(number=torch.zeros(n)))
+    for turn in range(1, 9):
+        for k, player in enumerate(game.players):
+            replayed = trick.fakes(player, numbered(torch.full((8,), 100 * k + turn)))
+            assert (replayed.x // 100 == k).all(), "others' fakes never come back"
+            assert (trick.get_buffer(f"x_{player.name}") // 100 == k).all()
 
 
 def test_a_pool_smaller_than_what_is_replayed_is_refused() -> None:
@@ -171,10 +203,10 @@ STATEFUL = {
 }
 
 
-def play(round: Round, progress: Progress, rounds: int) -> Round:
-    for _ in range(rounds):
-        round.play(progress)
-    return round
+def play(rounds: Rounds, progress: Progress, count: int) -> Rounds:
+    for _ in range(count):
+        rounds.play(progress)
+    return rounds
 
 
 @pytest.mark.parametrize("trick", STATEFUL)
@@ -186,14 +218,15 @@ def test_gone_on_equals_straight(trick: str, tmp_path: Path) -> None:
     if trick == "ada":  # which else augments nothing so early
         straight.game.get_buffer("tricks.ada.p").fill_(0.5)
     straight = play(straight, progress, 2)
-    file = Checkpoints(tmp_path, 1, {"config": "", "data": {}}).save(straight.game, straight.players, progress)
+    checkpoints = Checkpoints(CheckpointFiles(tmp_path), 1, {"config": "", "data": {}})
+    file = checkpoints.save(straight.game, straight.learners, progress)
     wanted = play(straight, progress, 2).game.state_dict()
 
     other = play(round_of(*words, "seed=1"), Progress(), 1)
-    state = load(file)
+    state = load_checkpoint(file)
     load_game(other.game, state, "the run")
-    for name, player in other.players.items():
-        player.optimizer.load_state_dict(state["optimizers"][name])
+    for name, learner in other.learners.items():
+        learner.optimizer.load_state_dict(state["optimizers"][name])
     other.seed, other.batches = straight.seed, straight.batches
     found = play(other, Progress(**state["progress"]), 2).game.state_dict()
     assert found.keys() == wanted.keys()

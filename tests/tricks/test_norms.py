@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from gantrain.commands.assembly import build_game
 from gantrain.errors import UserError
-from gantrain.games import Batch, Game
-from gantrain.networks.layers import samples_meet
-from gantrain.training.round import Progress, Round
-from gantrain.tricks.minibatch_stddev import StddevLayer
+from gantrain.games import Game
+from gantrain.networks.layers import StddevLayer, samples_meet
+from gantrain.training.rounds import Progress, Rounds
 from gantrain.tricks.virtual_batch_norm import ReferenceNorm
+from gantrain.turns import Batch
 
 DCGAN = ["dataset=digits", "model=dcgan", "model.generator.width=4", "model.discriminator.width=4"]
 DCGAN += ["trainer.batch_size=8"]
@@ -119,11 +119,11 @@ def batch_norm(norm: ReferenceNorm, x: Tensor) -> Tensor:
     return F.batch_norm(x, None, None, norm.weight, norm.bias, training=True, eps=norm.eps)
 
 
-def played(words: list[str], rounds: int) -> Round:
-    round, progress = round_of(*words), Progress()
-    for _ in range(rounds):
-        round.play(progress)
-    return round
+def played(words: list[str], count: int) -> Rounds:
+    rounds, progress = round_of(*words), Progress()
+    for _ in range(count):
+        rounds.play(progress)
+    return rounds
 
 
 def check_virtual(network: nn.Module, *x: Tensor) -> None:
@@ -178,19 +178,19 @@ def reference_of(game: Game) -> dict[str, Tensor]:
 
 @pytest.mark.parametrize(("words", "shape"), [(VIRTUAL, (6, 100)), (JUDGE, (6, 1, 16, 16))], ids=["noise", "real"])
 def test_the_reference_is_drawn_once_and_travels_with_the_checkpoint(words: list[str], shape: tuple[int, ...]) -> None:
-    round, progress = round_of(*words), Progress()
-    drawn = reference_of(round.game)
+    rounds, progress = round_of(*words), Progress()
+    drawn = reference_of(rounds.game)
     assert [x.shape for x in drawn.values()] == [shape]
     for _ in range(3):
-        round.play(progress)
+        rounds.play(progress)
     other = round_of(*words, "seed=1").game
     fresh = build_game(config(*words, "seed=1"))
     assert not all(torch.equal(x, drawn[name]) for name, x in reference_of(other).items())
     for game in (other, fresh):
-        game.load_state_dict(round.game.state_dict())
+        game.load_state_dict(rounds.game.state_dict())
     noise = torch.randn(4, 100)
-    wanted = round.game.get_submodule("generator").eval()(noise)
-    for game in (round.game, other, fresh):
+    wanted = rounds.game.get_submodule("generator").eval()(noise)
+    for game in (rounds.game, other, fresh):
         now = reference_of(game)
         assert now.keys() == drawn.keys()
         assert all(torch.equal(x, drawn[name]) for name, x in now.items())
@@ -202,7 +202,9 @@ def test_nothing_of_a_pass_is_kept() -> None:
     game = played(VIRTUAL, 1).game
     network = game.get_submodule("generator")
     network(torch.randn(4, 100))
-    assert all(norm.noted is None for norm in network.modules() if isinstance(norm, ReferenceNorm))
+    norms = [norm for norm in network.modules() if isinstance(norm, ReferenceNorm)]
+    assert norms
+    assert not any(norm.reference.moments for norm in norms)
     copy.deepcopy(network)
 
 
@@ -224,9 +226,9 @@ def test_statistics_follow_the_weights() -> None:
 def test_a_discriminator_with_virtual_batch_norm_has_its_gradient_per_sample() -> None:
     with pytest.raises(UserError, match="samples meet"):
         build_game(config(*JUDGE, "tricks.virtual_batch_norm.players=[generator]"))
-    round = played(JUDGE, 2)
-    assert all(math.isfinite(value) for value in round.meter.read().values())
-    judge = round.game.get_submodule("discriminator")
+    rounds = played(JUDGE, 2)
+    assert all(math.isfinite(value) for value in rounds.meter.read().values())
+    judge = rounds.game.get_submodule("discriminator")
     x = torch.randn(5, 1, 16, 16)
     check_virtual(judge, x)
     torch.testing.assert_close(judge(x)[:1], judge(x[:1]), rtol=1e-4, atol=1e-5)
@@ -236,16 +238,36 @@ def test_a_discriminator_with_virtual_batch_norm_has_its_gradient_per_sample() -
     assert slope[1:].abs().max() == 0
 
 
+@pytest.mark.parametrize("player", ["generator", "discriminator"])
+def test_where_layers_know_labels_the_reference_passes_with_its_own(player: str) -> None:
+    """Whatever labels are asked about, the reference's numbers stay; a sample's follow its label."""
+    words = ["dataset=digits", "model=cgan", "networks@model=dcgan_small", "model.conditioning=every_layer"]
+    words += ["loss=nonsaturating", "model.discriminator.norm=batch", "trainer.batch_size=8"]
+    words += ["tricks=[virtual_batch_norm]", "tricks.virtual_batch_norm.size=6"]
+    round = played([*words, f"tricks.virtual_batch_norm.players=[{player}]"], 2)
+    game = round.game
+    x, labels = game.tricks["virtual_batch_norm"].buffers()
+    assert (len(x), labels.shape, labels.dtype) == (6, (6,), torch.int64)
+    if player == "discriminator":
+        real = round.batches.draw(0, 1000)
+        for image, label in zip(x, labels, strict=True):
+            assert label in real["label"][(real["real"] == image).flatten(1).all(1)]
+    network = game.get_submodule("generator" if player == "generator" else "discriminator.trunk")
+    inputs = torch.randn(3, *x.shape[1:])
+    asked = torch.tensor([1, 0, 2]), torch.tensor([5, 0, 2])
+    check_virtual(network, inputs, asked[0])
+    one, other = (passes(network, inputs, label) for label in asked)
+    for (_, ((reference, _), (inside, _))), (_, ((same, _), (moved, _))) in zip(one, other, strict=True):
+        assert torch.equal(reference, same)
+        assert torch.equal((inside != moved).flatten(1).any(1), torch.tensor([True, False, False]))
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
         (["dataset=ring8"], "takes the place of batch norm, which generator has not: set model.generator.norm=batch"),
         (["dataset=digits", "model=dcgan", "tricks.virtual_batch_norm.players=[critic]"], "has no player critic"),
         (["dataset=digits", "model=dcgan", "tricks.virtual_batch_norm.size=1"], "size must be 2 or more"),
-        (
-            ["model=cgan", "model.conditioning=every_layer", "tricks.virtual_batch_norm.players=[discriminator]"],
-            "whose layers know the labels of others",
-        ),
     ],
 )
 def test_where_there_is_nothing_to_replace_it_is_refused(words: list[str], sentence: str) -> None:

@@ -8,25 +8,24 @@ from dataclasses import replace
 
 import pytest
 import torch
-from bare import Bare, batch_of, context_of, judged
+from bare import DISCRIMINATOR, GENERATOR, Bare, batch_of, context_of, scored
 from conftest import config, round_of
 from torch import Tensor, nn
 
 from gantrain.commands.assembly import build_game
 from gantrain.errors import UserError
-from gantrain.games import Batch
-from gantrain.training.round import Progress
+from gantrain.training.rounds import Progress
 from gantrain.tricks import (
     Consistency,
     FeatureMatching,
     LeCam,
     ModeSeeking,
     Orthogonal,
-    Shown,
     SpectralNorm,
     Trick,
     WeightRegularisation,
 )
+from gantrain.turns import Batch, Samples
 
 RING = ["dataset=ring8", "loss=nonsaturating", "trainer.batch_size=8"]
 
@@ -36,22 +35,22 @@ def test_feature_matching_by_hand() -> None:
     trick = FeatureMatching(weight=3.0)
     real, fake = torch.tensor([[1.0, 1.0], [3.0, -1.0]]), torch.tensor([[5.0, 1.0], [-5.0, 1.0]]).requires_grad_(True)
     logits = torch.zeros(2)
-    context = context_of(Bare(trick), judged(logits, real), judged(logits, fake))
-    term = trick.terms("generator", context)["feature_matching"]
+    context = context_of(Bare(trick), scored(logits, real), scored(logits, fake))
+    term = trick.terms(GENERATOR, context)["feature_matching"]
     assert term.item() == pytest.approx(3 * 5)
     (slope,) = torch.autograd.grad(term, [fake])
     torch.testing.assert_close(slope, torch.tensor([[-6.0, 3.0], [-6.0, 3.0]]))  # 3 · 2 · (mean - mean) / 2
-    assert trick.terms("discriminator", context) == {}
+    assert trick.terms(DISCRIMINATOR, context) == {}
 
 
 def test_feature_matching_is_the_mean_over_discriminators() -> None:
     """As the adversarial term that it replaces: twice the same discriminator is that discriminator."""
     trick = FeatureMatching()
     features = [torch.randn(4, 3) for _ in range(2)]
-    one = context_of(Bare(trick), *(judged(torch.zeros(4), x) for x in features))
-    (duel,) = one.duels.values()
-    two = replace(one, duels={"discriminator_0": duel, "discriminator_1": duel})
-    once, twice = (trick.terms("generator", context)["feature_matching"] for context in (one, two))
+    one = context_of(Bare(trick), *(scored(torch.zeros(4), x) for x in features))
+    (comparison,) = one.comparisons.values()
+    two = replace(one, comparisons={"discriminator_0": comparison, "discriminator_1": comparison})
+    once, twice = (trick.terms(GENERATOR, context)["feature_matching"] for context in (one, two))
     torch.testing.assert_close(once, twice)
 
 
@@ -81,8 +80,8 @@ def test_feature_matching_takes_the_place_of_the_adversarial_term(kept: bool) ->
     terms, without = (g.terms("generator", batch)["adversarial"] for g in (game, plain))
     torch.testing.assert_close(terms, without if kept else torch.zeros(()))
     total = torch.stack(list(game.terms("generator", batch).values())).sum()
-    judge = game.get_submodule("discriminator")
-    real, fake = (judge.get_submodule("trunk")(x) for x in (batch.data["real"], game.generate(batch.latent).samples))
+    trunk = game.get_submodule("discriminator.trunk")
+    real, fake = (trunk(inputs["discriminator"].x) for inputs in (game.real(batch), game.generate(batch)))
     matching = (real.mean(0) - fake.mean(0)).square().sum()
     torch.testing.assert_close(total, matching + without if kept else matching)
     own, others = game.terms("discriminator", batch), plain.terms("discriminator", batch)
@@ -91,14 +90,14 @@ def test_feature_matching_takes_the_place_of_the_adversarial_term(kept: bool) ->
 
 
 def test_feature_matching_moves_the_generator_only() -> None:
-    round, progress = round_of(*RING, "tricks=[feature_matching]"), Progress()
-    turn = next(turn for turn in round.game.turns if turn.player == "generator")
-    before = {name: [p.clone() for p in player.parameters] for name, player in round.players.items()}
-    round._turn(turn, 0, progress, observe=True)
-    assert all(p.grad is None for p in round.players["discriminator"].parameters)
+    rounds, progress = round_of(*RING, "tricks=[feature_matching]"), Progress()
+    turn = next(turn for turn in rounds.game.turns if turn.player == "generator")
+    before = {name: [p.clone() for p in player.parameters] for name, player in rounds.learners.items()}
+    rounds._turn(turn, 0, progress, observe=True)
+    assert all(p.grad is None for p in rounds.learners["discriminator"].parameters)
     moved = {
         name: any(not torch.equal(a, b) for a, b in zip(before[name], player.parameters, strict=True))
-        for name, player in round.players.items()
+        for name, player in rounds.learners.items()
     }
     assert moved == {"discriminator": False, "generator": True}
 
@@ -120,7 +119,7 @@ class Numbers(nn.Module):
         self.transposed, self.tall_transposed = nn.ConvTranspose2d(6, 4, 3), nn.ConvTranspose2d(2, 9, 1)
 
 
-def resemblance(layer: nn.Module, weight: Tensor) -> float:
+def off_diagonal_energy(layer: nn.Module, weight: Tensor) -> float:
     """‖WWᵀ ⊙ (1 - I)‖² over pairs of filters, by their inner products."""
     filters = weight.unbind(1 if isinstance(layer, nn.ConvTranspose2d) else 0)
     pairs = [(a, b) for i, a in enumerate(filters) for j, b in enumerate(filters) if i != j]
@@ -134,12 +133,12 @@ def test_orthogonal_equals_the_direct_formula(normalised: bool) -> None:
     game = Bare(SpectralNorm(generator=True) if normalised else None, generator=network, discriminator=nn.Linear(3, 3))
     layers = [m for m in network.children() if not isinstance(m, nn.BatchNorm2d)]
     weights = [m.get_parameter("parametrizations.weight.original" if normalised else "weight") for m in layers]
-    wanted = 0.5 * math.fsum(resemblance(m, w) for m, w in zip(layers, weights, strict=True))
+    wanted = 0.5 * math.fsum(off_diagonal_energy(m, w) for m, w in zip(layers, weights, strict=True))
     trick = Orthogonal(weight=0.5)
-    term = trick.terms("generator", context_of(game))["orthogonal"]
+    term = trick.terms(GENERATOR, context_of(game))["orthogonal"]
     assert term.item() == pytest.approx(wanted, rel=1e-5)
     assert all(s.abs().max() > 0 for s in torch.autograd.grad(term, weights))
-    assert trick.terms("discriminator", context_of(game)) == {}
+    assert trick.terms(DISCRIMINATOR, context_of(game)) == {}
 
 
 def test_orthogonal_filters_of_any_length_pay_nothing() -> None:
@@ -147,8 +146,8 @@ def test_orthogonal_filters_of_any_length_pay_nothing() -> None:
     nn.init.orthogonal_(layer.weight)
     layer.weight.data *= torch.tensor([[1.0], [2.0], [0.5], [3.0]])
     for trick, player in (
-        (Orthogonal(1.0), "generator"),
-        (Orthogonal(1.0, players=["discriminator"]), "discriminator"),
+        (Orthogonal(1.0), GENERATOR),
+        (Orthogonal(1.0, players=["discriminator"]), DISCRIMINATOR),
     ):
         game = Bare(generator=layer, discriminator=layer)
         assert trick.terms(player, context_of(game))["orthogonal"].item() == pytest.approx(0, abs=1e-4)
@@ -156,7 +155,7 @@ def test_orthogonal_filters_of_any_length_pay_nothing() -> None:
 
 def mode_seeking(made: Tensor, noise: Tensor) -> float:
     trick = ModeSeeking(weight=2.0)
-    return trick.terms("generator", context_of(Bare(trick), batch=batch_of(noise=noise), made=made))[
+    return trick.terms(GENERATOR, context_of(Bare(trick), batch=batch_of(noise=noise), made=made))[
         "mode_seeking"
     ].item()
 
@@ -176,9 +175,9 @@ def test_mode_seeking_drives_samples_apart() -> None:
     made = torch.tensor([[0.0], [0.0], [1.0], [-2.0]], requires_grad=True)
     trick = ModeSeeking()
     context = context_of(Bare(trick), batch=batch_of(noise=torch.randn(4, 3)), made=made)
-    (slope,) = torch.autograd.grad(trick.terms("generator", context)["mode_seeking"], [made])
+    (slope,) = torch.autograd.grad(trick.terms(GENERATOR, context)["mode_seeking"], [made])
     assert slope.sign().flatten().tolist() == [1, -1, -1, 1], "the step goes against it"
-    assert trick.terms("discriminator", context) == {}
+    assert trick.terms(DISCRIMINATOR, context) == {}
 
 
 def test_weights_by_hand_and_biases_free() -> None:
@@ -198,7 +197,7 @@ def test_weights_by_hand_and_biases_free() -> None:
     )
 
     def terms(player: str) -> dict[str, float]:
-        return {name: value.item() for name, value in trick.terms(player, context_of(game)).items()}
+        return {name: value.item() for name, value in trick.terms(game.player(player), context_of(game)).items()}
 
     assert terms("generator") == pytest.approx({"l1": 0.5 * 6, "l2": 0.1 * 14})
     assert terms("discriminator") == terms("discriminator_2") == pytest.approx({"l2": 2 * 3.25})
@@ -223,14 +222,15 @@ class Labelled(Bare):
 
     labelled = True
 
-    def generate(self, latent: Mapping[str, Tensor], finished: bool = False) -> Shown:
-        return Shown(1000.0 * latent["label"][:, None] + 3 * latent["noise"])
+    def generate(self, batch: Batch, averaged: bool = False) -> Mapping[str, Samples]:
+        label, noise = batch.latent["label"], batch.latent["noise"]
+        return self.to_each(Samples(1000.0 * label[:, None] + 3 * noise, {"label": label}))
 
 
 def test_mode_seeking_compares_samples_of_one_label() -> None:
     """G(z, y) = 1000·y + 3·z: for the same label samples are three times as far apart as their noise, whatever y."""
     trick = ModeSeeking(weight=6.0)
     game = Labelled(trick)
-    latent = {"noise": torch.randn(6, 2), "label": torch.arange(6)}
-    context = context_of(game, batch=batch_of(**latent), made=game.generate(latent).samples)
-    assert trick.terms("generator", context)["mode_seeking"].item() == pytest.approx(2.0, rel=1e-3)
+    batch = batch_of(noise=torch.randn(6, 2), label=torch.arange(6))
+    context = context_of(game, batch=batch, made=game.generate(batch)["discriminator"].x)
+    assert trick.terms(GENERATOR, context)["mode_seeking"].item() == pytest.approx(2.0, rel=1e-3)

@@ -10,7 +10,7 @@ from conftest import Command, config, lines_of
 
 from gantrain.commands.assembly import build_game
 from gantrain.errors import UserError
-from gantrain.tricks import EarlyStopping, Plan
+from gantrain.tricks import EarlyStopping, RunPlan
 
 LINE = ["dataset=gaussian1d", "tricks=[early_stopping]", "metrics.use=[wasserstein1]", "metrics.every=10"]
 LINE += ["metrics.best=metrics/wasserstein1"]
@@ -53,7 +53,7 @@ def test_patience_is_for_evaluations_without_a_better_value() -> None:
 @pytest.mark.parametrize("higher", [False, True])
 def test_what_was_best_and_how_long_ago_goes_into_the_checkpoint(higher: bool) -> None:
     better = frozenset({"m"} if higher else ())
-    plan = Plan([2], 8, 8, frozenset({"m"}), better, evaluate_every=1)
+    plan = RunPlan([2], 8, 8, frozenset({"m"}), better, evaluate_every=1)
     first, second = (EarlyStopping("m", patience=3) for _ in range(2))
     for trick in (first, second):
         trick.check(plan)

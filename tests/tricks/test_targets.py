@@ -6,22 +6,23 @@ import math
 
 import pytest
 import torch
-from bare import Bare, batch_of
+from bare import DISCRIMINATOR, GENERATOR, Bare, batch_of
 from conftest import config
 from torch import Tensor, nn
 
 from gantrain.commands.assembly import build_game
 from gantrain.errors import UserError
-from gantrain.games import Batch, Game
+from gantrain.games import Game
 from gantrain.losses import LeastSquares, RelativisticPaired
-from gantrain.tricks import LabelFlipping, Seen, TopK
+from gantrain.tricks import LabelFlipping, TopK
+from gantrain.turns import Batch, LossInputs, TurnPlan
 
 MANY = 20_000
 
 
 def targets(game: Game, logits: Tensor) -> tuple[Tensor, Tensor]:
     """What the discriminator is told about real and fake samples with these logits."""
-    seen = game.seen("discriminator", Seen(real=logits, fake=logits), batch_of())
+    seen = game.tricks.targets(DISCRIMINATOR, LossInputs(real=logits, fake=logits), batch_of())
     assert isinstance(seen.real_target, Tensor)
     assert isinstance(seen.fake_target, Tensor)
     return seen.real_target, seen.fake_target
@@ -52,9 +53,9 @@ def test_all_patches_of_a_sample_get_its_label() -> None:
 
 
 def test_the_generator_is_never_told_a_wrong_label() -> None:
-    seen = Seen(fake=torch.zeros(100), real=torch.zeros(100))
+    seen = LossInputs(fake=torch.zeros(100), real=torch.zeros(100))
     for trick in (LabelFlipping(0.4), TopK(gamma=1.0)):
-        found = Bare(trick).seen("generator", seen, batch_of())
+        found = Bare(trick).tricks.targets(GENERATOR, seen, batch_of())
         assert (found.real_target, found.fake_target) == (None, None)
 
 
@@ -89,9 +90,9 @@ def test_flipping_needs_a_loss_with_targets() -> None:
         build_game(config("dataset=ring8", "loss=hinge", "tricks=[label_flipping]"))
 
 
-def best_of(game: Game, fake: Tensor, played: int, real: Tensor | None = None) -> Seen:
-    batch = batch_of(phase=game.phase("generator", played))
-    return game.seen("generator", Seen(fake=fake, real=real), batch)
+def best_of(game: Game, fake: Tensor, played: int, real: Tensor | None = None) -> LossInputs:
+    batch = batch_of(plan=game.plan("generator", played))
+    return game.tricks.targets(GENERATOR, LossInputs(fake=fake, real=real), batch)
 
 
 def test_k_starts_at_the_batch_shrinks_and_stops_at_the_floor() -> None:
@@ -128,9 +129,9 @@ def test_relativistic_pairs_stay_pairs() -> None:
 
 def test_the_discriminators_turn_sees_every_fake() -> None:
     game = Bare(TopK(gamma=0.5, every=1))
-    assert game.phase("discriminator", 50) == {}
-    seen = Seen(fake=torch.randn(8), real=torch.randn(8))
-    assert game.seen("discriminator", seen, batch_of(phase=game.phase("generator", 50))) is seen
+    assert game.plan("discriminator", 50) == TurnPlan()
+    seen = LossInputs(fake=torch.randn(8), real=torch.randn(8))
+    assert game.tricks.targets(DISCRIMINATOR, seen, batch_of(plan=game.plan("generator", 50))) is seen
 
 
 @pytest.mark.parametrize("setting", [{"gamma": 0.0}, {"gamma": 1.1}, {"floor": 0.0}, {"floor": 1.5}, {"every": 0}])

@@ -7,17 +7,18 @@ import math
 
 import pytest
 import torch
+from bare import DISCRIMINATOR, GENERATOR
 from conftest import config, round_of
 from torch import nn
 
-from gantrain.building import build
 from gantrain.commands.assembly import build_game
+from gantrain.config import build
 from gantrain.errors import UserError
-from gantrain.games import Batch
 from gantrain.networks.layers import samples_meet
-from gantrain.training.round import Progress
-from gantrain.tricks import EMA, Seen
+from gantrain.training.rounds import Progress
+from gantrain.tricks import EMA
 from gantrain.tricks.minibatch_discrimination import MinibatchLayer
+from gantrain.turns import Batch, LossInputs
 
 SMALL = ["dataset=ring8", "loss=nonsaturating", "trainer.batch_size=8"]
 
@@ -26,9 +27,9 @@ def test_label_smoothing_changes_the_real_target_only() -> None:
     game = build_game(config(*SMALL, "tricks=[label_smoothing]"))
     logits = torch.zeros(2)
     batch = Batch({}, {}, torch.zeros(()))
-    seen = game.seen("discriminator", Seen(real=logits, fake=logits), batch)
+    seen = game.tricks.targets(DISCRIMINATOR, LossInputs(real=logits, fake=logits), batch)
     assert (seen.real_target, seen.fake_target) == (0.9, None)
-    assert game.seen("generator", Seen(fake=logits), batch).real_target is None
+    assert game.tricks.targets(GENERATOR, LossInputs(fake=logits), batch).real_target is None
 
 
 def test_label_smoothing_in_the_loss() -> None:
@@ -114,10 +115,10 @@ def test_spectral_norm_and_minibatch_discrimination_in_any_order(names: str) -> 
 def test_gradient_clipping_bounds_the_norm() -> None:
     free = round_of(*SMALL, "tricks=[]")
     clipped = round_of(*SMALL, "tricks=[gradient_clipping]", "tricks.gradient_clipping.max_norm=0.01")
-    for round in (free, clipped):
-        round.play(Progress())
+    for rounds in (free, clipped):
+        rounds.play(Progress())
     norms = [
-        nn.utils.get_total_norm([p.grad for p in r.players["discriminator"].parameters if p.grad is not None]).item()
+        nn.utils.get_total_norm([p.grad for p in r.learners["discriminator"].parameters if p.grad is not None]).item()
         for r in (free, clipped)
     ]
     assert norms[0] > 0.02
@@ -125,11 +126,11 @@ def test_gradient_clipping_bounds_the_norm() -> None:
 
 
 def test_weight_clipping_of_wgan() -> None:
-    round = round_of("dataset=ring8", "loss=wgan", "trainer.batch_size=8")
-    round.play(Progress())
-    weights = torch.cat([p.flatten() for p in round.game.get_submodule("discriminator").parameters()])
+    rounds = round_of("dataset=ring8", "loss=wgan", "trainer.batch_size=8")
+    rounds.play(Progress())
+    weights = torch.cat([p.flatten() for p in rounds.game.get_submodule("discriminator").parameters()])
     assert weights.abs().max().item() <= 0.01 + 1e-8
-    assert round.game.get_submodule("generator").net[0][0].weight.abs().max() > 0.01  # type: ignore[index,union-attr]
+    assert rounds.game.get_submodule("generator").net[0][0].weight.abs().max() > 0.01  # type: ignore[index,union-attr]
 
 
 def test_ema_follows_its_half_life() -> None:
@@ -142,27 +143,27 @@ def test_ema_follows_its_half_life() -> None:
         for p in game.get_submodule("generator").parameters():
             p.add_(1.0)
     for _ in range(10):
-        ema.after_update("generator", game, samples=8)
+        ema.after_update(GENERATOR, game, samples=8)
     for average, before in zip(game.averages["generator"].parameters(), start, strict=True):
         torch.testing.assert_close(average, before + 0.5)
 
 
 def test_ema_carries_buffers() -> None:
-    round = round_of("model=dcgan", "tricks=[ema]", "model.generator.width=4", "model.discriminator.width=4")
-    before = round.game.averages["generator"].net[2].running_mean.clone()  # type: ignore[index,union-attr,operator]
-    round.play(Progress())
-    now = round.game.averages["generator"].net[2]  # type: ignore[index,union-attr]
+    rounds = round_of("model=dcgan", "tricks=[ema]", "model.generator.width=4", "model.discriminator.width=4")
+    before = rounds.game.averages["generator"].net[2].running_mean.clone()  # type: ignore[index,union-attr,operator]
+    rounds.play(Progress())
+    now = rounds.game.averages["generator"].net[2]  # type: ignore[index,union-attr]
     assert not torch.equal(before, now.running_mean)  # type: ignore[union-attr,arg-type]
     assert now.num_batches_tracked > 0  # type: ignore[union-attr,operator]
 
 
 def test_ema_does_not_change_training() -> None:
-    rounds = [round_of(*SMALL, f"tricks={names}") for names in ("[]", "[ema]")]
-    for round in rounds:
+    both = [round_of(*SMALL, f"tricks={names}") for names in ("[]", "[ema]")]
+    for rounds in both:
         progress = Progress()
         for _ in range(3):
-            round.play(progress)
-    for without, with_ema in zip(*(r.players["generator"].parameters for r in rounds), strict=True):
+            rounds.play(progress)
+    for without, with_ema in zip(*(rounds.learners["generator"].parameters for rounds in both), strict=True):
         assert torch.equal(without, with_ema)
 
 

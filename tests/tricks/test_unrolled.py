@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Hashable
+from dataclasses import replace
 
 import pytest
 import torch
+from bare import DISCRIMINATOR, GENERATOR, begun
 from conftest import config, round_of
 from torch import Tensor
 
 from gantrain.commands.assembly import build_game
-from gantrain.games import Batch, Game
-from gantrain.training.round import Progress
-from gantrain.tricks import Shown, Trick, Unrolled
+from gantrain.games import Game
+from gantrain.schedules import Scheduled
+from gantrain.training.rounds import Progress
+from gantrain.tricks import Trick, Unrolled
+from gantrain.turns import Batch, Player, Samples, TurnPlan
 
 LINEAR = ["dataset=ring8", "model.generator.hidden=[]", "model.discriminator.hidden=[]"]
 DCGAN = ["dataset=digits", "model=dcgan", "model.generator.width=4", "model.discriminator.width=4"]
@@ -24,7 +27,7 @@ def unrolled(steps: int, lr: float) -> list[str]:
 
 
 def batch_for(game: Game, real: Tensor) -> Batch:
-    return Batch({"real": real}, game.latents(len(real)), torch.tensor(0), game.phase("generator", 0))
+    return Batch({"real": real}, game.latents(len(real)), torch.tensor(0), game.plan("generator", 0))
 
 
 def parts(game: Game) -> tuple[Tensor, Tensor, Tensor]:
@@ -50,7 +53,7 @@ def test_a_linear_critic_unrolled(steps: int) -> None:
     term = game.terms("generator", batch)["adversarial"]
     bias, w, _ = parts(game)
     (slope,) = torch.autograd.grad(term, [bias])
-    fake, real = game.generate(batch.latent).samples.mean(0).detach(), batch.data["real"].mean(0)
+    fake, real = game.generate(batch)["discriminator"].x.mean(0).detach(), batch.data["real"].mean(0)
     far = steps * 0.1
     assert term.item() == pytest.approx((-w @ (fake - real) + far * (fake - real).square().sum()).item(), rel=1e-5)
     torch.testing.assert_close(slope, -w + 2 * far * (fake - real))
@@ -66,7 +69,7 @@ def test_a_linear_least_squares_discriminator_unrolled() -> None:
     bias, w, b = parts(game)
     (slope,) = torch.autograd.grad(term, [bias])
 
-    made = game.generate(batch.latent).samples.detach().double()
+    made = game.generate(batch)["discriminator"].x.detach().double()
     shift = torch.zeros(2, dtype=torch.float64, requires_grad=True)
     one = torch.ones(16, 1, dtype=torch.float64)
     real, fake = torch.cat([batch.data["real"].double(), one], 1), torch.cat([made + shift, one], 1)
@@ -99,7 +102,7 @@ def test_after_tiny_steps_the_generator_maximises_the_loss_of_the_discriminator(
     ahead = build_game(config(*words, *unrolled(1, 1e-12)))
     plain = build_game(config(*words, "tricks=[]"))
     batch = batch_for(plain, torch.randn(8, 2))
-    loss = plain.contest("discriminator", plain.generate(batch.latent), batch).terms["adversarial"]
+    loss = plain.discriminator_turn("discriminator", plain.generate(batch)["discriminator"], batch).terms["adversarial"]
     found = []
     for game, term in ((ahead, ahead.terms("generator", batch)["adversarial"]), (plain, -loss)):
         found.append([term, *torch.autograd.grad(term, list(game.get_submodule("generator").parameters()))])
@@ -115,7 +118,7 @@ def test_the_steps_descend_on_the_whole_loss_of_the_discriminator(steps: int, ev
     game = build_game(config(*words, *unrolled(steps, lr=0.1)))
     batch = batch_for(game, torch.randn(16, 2))
     _, w, _ = parts(game)
-    fake, real = game.generate(batch.latent).samples.mean(0).detach(), batch.data["real"].mean(0)
+    fake, real = game.generate(batch)["discriminator"].x.mean(0).detach(), batch.data["real"].mean(0)
     for _ in range(steps):
         w = w - 0.1 * (fake - real + 3 * w)
     wanted = -w @ (fake - real)
@@ -129,7 +132,7 @@ def test_the_gradient_is_that_of_the_value(loss: str) -> None:
     words = ["dataset=ring8", "model.generator.hidden=[]", "model.discriminator.hidden=[8]", f"loss={loss}"]
     game = build_game(config(*words, "model.discriminator.activation=tanh", *unrolled(3, lr=0.2)))
     for penalty in game.loss.penalties.values():
-        penalty.weight = 3.0
+        penalty.weight = Scheduled(3.0)
     batch = batch_for(game, torch.randn(16, 2))
     bias, _, _ = parts(game)
 
@@ -148,28 +151,24 @@ def test_the_gradient_is_that_of_the_value(loss: str) -> None:
 
 
 class Stage(Trick):
-    """Shows D everything as large as the stage that the turn is in."""
+    """Shows D everything as large as the phase that the turn is in."""
 
-    def phase(self, player: str, played: int) -> Hashable:
-        return played
+    def plan(self, player: Player, plan: TurnPlan) -> TurnPlan:
+        return replace(plan, phase=plan.played)
 
-    def view(self, x: Tensor, batch: Batch) -> Tensor:
-        stage = batch.phase[self.name]
-        assert isinstance(stage, int)
-        return x * stage
+    def augment(self, x: Tensor, batch: Batch) -> Tensor:
+        return x * batch.plan.phase
 
 
 def test_the_steps_are_in_the_phase_of_the_turn() -> None:
-    """In stage 7 a linear critic sees 7·x: w after a step is w - 7η(f - r), and the value -7w·(f - r)."""
+    """In phase 7 a linear critic sees 7·x: w after a step is w - 7η(f - r), and the value -7w·(f - r)."""
     torch.manual_seed(0)
     game = build_game(config(*LINEAR, "loss=wgan", *unrolled(1, lr=0.1)))
-    stage = Stage()
-    stage.name = "stage"
-    game.tricks["stage"] = stage
+    game.tricks.setup(game, {"stage": Stage()})
     real = torch.randn(16, 2)
-    batch = Batch({"real": real}, game.latents(16), torch.tensor(0), game.phase("generator", 7))
+    batch = Batch({"real": real}, game.latents(16), torch.tensor(0), game.plan("generator", 7))
     _, w, _ = parts(game)
-    apart = 7 * (game.generate(batch.latent).samples.mean(0).detach() - real.mean(0))
+    apart = 7 * (game.generate(batch)["discriminator"].x.mean(0).detach() - real.mean(0))
     wanted = -(w - 0.1 * apart) @ apart
     assert game.terms("generator", batch)["adversarial"].item() == pytest.approx(wanted.item(), rel=1e-4)
 
@@ -177,15 +176,15 @@ def test_the_steps_are_in_the_phase_of_the_turn() -> None:
 def test_the_discriminator_stays_as_it_is() -> None:
     """Weights, power iterations, running statistics, other tricks' averages: the steps work on copies."""
     words = [*DCGAN, "loss=nonsaturating", "trainer.batch_size=8", "tricks=[spectral_norm,lecam,ada,unrolled]"]
-    round, progress = round_of(*words), Progress()
-    round.play(progress)
-    game, trick = round.game, round.game.tricks["unrolled"]
+    rounds, progress = round_of(*words), Progress()
+    rounds.play(progress)
+    game, trick = rounds.game, rounds.game.tricks["unrolled"]
     assert isinstance(trick, Trick)
     batch = batch_for(game, torch.randn(8, 1, 16, 16))
-    context = game.reply("generator", game.generate(batch.latent), batch)
+    context = game.generator_turn("generator", game.generate(batch), batch)
     before = copy.deepcopy(game.state_dict())
     assert {name.rpartition(".")[2] for name in before} >= {"running_mean", "num_batches_tracked", "_u", "p", "signs"}
-    trick.terms("generator", context)["adversarial"].backward()
+    trick.terms(GENERATOR, context)["adversarial"].backward()
     after = game.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
@@ -193,18 +192,18 @@ def test_the_discriminator_stays_as_it_is() -> None:
 
 def test_the_generators_turn_leaves_the_discriminator_and_its_optimizer() -> None:
     words = [*DCGAN, "loss=nonsaturating", "trainer.batch_size=8", "tricks=[unrolled]"]
-    round, progress = round_of(*words), Progress()
-    round.play(progress)
-    player = round.players["discriminator"]
+    rounds, progress = round_of(*words), Progress()
+    rounds.play(progress)
+    player = rounds.learners["discriminator"]
     before = copy.deepcopy([*player.parameters]), copy.deepcopy(player.optimizer.state_dict()["state"])
-    moving = [p.clone() for p in round.players["generator"].parameters]
-    turn = next(turn for turn in round.game.turns if turn.player == "generator")
+    moving = [p.clone() for p in rounds.learners["generator"].parameters]
+    turn = next(turn for turn in rounds.game.turns if turn.player == "generator")
     assert turn.real, "the steps need real samples"
-    round._turn(turn, 1, progress, observe=False)
+    rounds._turn(turn, 1, progress, observe=False)
     assert all(torch.equal(a, b) for a, b in zip(before[0], player.parameters, strict=True))
     now = player.optimizer.state_dict()["state"]
     assert all(torch.equal(before[1][k][name], now[k][name]) for k in now for name in now[k])
-    assert any(not torch.equal(a, b) for a, b in zip(moving, round.players["generator"].parameters, strict=True))
+    assert any(not torch.equal(a, b) for a, b in zip(moving, rounds.learners["generator"].parameters, strict=True))
 
 
 @pytest.mark.parametrize("turns", [0, 3])
@@ -213,21 +212,22 @@ def test_adam_inside_goes_where_the_discriminators_own_would_go(turns: int) -> N
     words = ["dataset=ring8", "loss=minimax", "trainer.batch_size=16", *unrolled(3, 1e-2)]
     words += ["tricks.unrolled.optimizer=adam", "tricks.unrolled.betas=[0.5,0.99]"]
     words += ["optimizer.discriminator.lr=1e-2", "optimizer.betas=[0.5,0.99]"]
-    round, progress = round_of(*words), Progress()
+    rounds, progress = round_of(*words), Progress()
     for _ in range(turns):
-        round.play(progress)
-    game, player = round.game, round.players["discriminator"]
+        rounds.play(progress)
+    game, player = rounds.game, rounds.learners["discriminator"]
     batch = batch_for(game, torch.randn(16, 2))
     found = game.terms("generator", batch)["adversarial"].item()
 
-    made = game.generate(batch.latent)
-    made = Shown(made.samples.detach())
+    made = Samples(game.generate(batch)["discriminator"].x.detach())
     [p.requires_grad_(True) for p in player.parameters]
     for _ in range(3):
         player.optimizer.zero_grad()
-        game.contest("discriminator", made, batch).terms["adversarial"].backward()
+        game.discriminator_turn("discriminator", made, batch).terms["adversarial"].backward()
         player.optimizer.step()
-    assert found == pytest.approx(-game.contest("discriminator", made, batch).terms["adversarial"].item(), rel=1e-4)
+    assert found == pytest.approx(
+        -game.discriminator_turn("discriminator", made, batch).terms["adversarial"].item(), rel=1e-4
+    )
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
@@ -240,22 +240,25 @@ def test_layers_that_are_frozen_stay_so_in_the_steps(optimizer: str) -> None:
     trick = game.tricks["unrolled"]
     assert isinstance(trick, Unrolled)
     trick.setup(game)
+    begun(game)
     for parameter in head.parameters():
         parameter.grad = torch.zeros_like(parameter)
-    trick.before_update("discriminator", list(head.parameters()))  # a turn in which nothing pulled
+    trick.before_update(DISCRIMINATOR, list(head.parameters()))  # a turn in which nothing pulled
     batch = batch_for(game, torch.randn(16, 2))
     found = game.terms("generator", batch)["adversarial"].item()
 
-    made = Shown(game.generate(batch.latent).samples.detach())
+    made = Samples(game.generate(batch)["discriminator"].x.detach())
     moves = {"sgd": torch.optim.SGD(head.parameters(), lr=0.1)}
     moves["adam"] = torch.optim.Adam(head.parameters(), lr=0.1, betas=(0.5, 0.999))
     if optimizer == "adam":
         moves["adam"].step()
     for _ in range(3):
         moves[optimizer].zero_grad()
-        game.contest("discriminator", made, batch).terms["adversarial"].backward()
+        game.discriminator_turn("discriminator", made, batch).terms["adversarial"].backward()
         moves[optimizer].step()
-    assert found == pytest.approx(-game.contest("discriminator", made, batch).terms["adversarial"].item(), rel=1e-4)
+    assert found == pytest.approx(
+        -game.discriminator_turn("discriminator", made, batch).terms["adversarial"].item(), rel=1e-4
+    )
 
 
 @pytest.mark.parametrize("betas", [[0.5], [0.5, 1.0], [-0.1, 0.9]])

@@ -10,22 +10,23 @@ from torch import Tensor, nn
 
 from gantrain.commands.assembly import build_game
 from gantrain.errors import UserError
-from gantrain.games import Batch, Game
-from gantrain.training.round import Progress
-from gantrain.tricks import DiffAugment, InstanceNoise, Shown
+from gantrain.games import Game
+from gantrain.training.rounds import Progress
+from gantrain.tricks import DiffAugment, InstanceNoise
+from gantrain.turns import Batch, Samples, TurnPlan
 
 POINTS = ["dataset=ring8", "loss=nonsaturating"]
 PICTURES = ["dataset=digits", "model=mlp", "loss=nonsaturating"]
 
 
-def shown(game: Game, x: Tensor, step: int = 0) -> dict[str, Tensor]:
+def inputs_of(game: Game, x: Tensor, step: int = 0) -> dict[str, Tensor]:
     """What D is shown where real and fake samples are both `x`: in its own turn, and in the generator's."""
     batch = Batch({"real": x}, {}, torch.tensor(step))
     with torch.no_grad():
-        duel = game.contest("discriminator", Shown(x), batch).duels["discriminator"]
-        answer = game.reply("generator", Shown(x), batch).duels["discriminator"]
-    assert duel.real is not None
-    return {"real": duel.real.shown.samples, "fake": duel.fake.shown.samples, "answer": answer.fake.shown.samples}
+        own = game.discriminator_turn("discriminator", Samples(x), batch).comparisons["discriminator"]
+        others = game.generator_turn("generator", {"discriminator": Samples(x)}, batch).comparisons["discriminator"]
+    assert own.real is not None
+    return {"real": own.real.samples.x, "fake": own.fake.samples.x, "generator": others.fake.samples.x}
 
 
 def test_instance_noise_falls_linearly_to_none_on_real_and_fake_alike() -> None:
@@ -34,7 +35,7 @@ def test_instance_noise_falls_linearly_to_none_on_real_and_fake_alike() -> None:
     game = build_game(config(*POINTS, *words))
     x = torch.randn(10_000, 2)
     for step, std in ((0, 0.5), (50, 0.25), (90, 0.05), (100, 0.0), (150, 0.0)):
-        noises = {kind: y - x for kind, y in shown(game, x, step).items()}
+        noises = {kind: y - x for kind, y in inputs_of(game, x, step).items()}
         for noise in noises.values():
             assert noise.std().item() == pytest.approx(std, rel=0.03)
             assert noise.mean().item() == pytest.approx(0, abs=0.02)
@@ -45,7 +46,7 @@ def test_instance_noise_is_gone_at_the_end_of_the_run() -> None:
     assert config(*POINTS, "tricks=[instance_noise]", "trainer.steps=77").tricks.instance_noise.steps == 77
     kept = InstanceNoise(std=0.5, steps=None)
     x = torch.zeros(10_000)
-    assert kept.view(x, Batch({}, {}, torch.tensor(10**6))).std().item() == pytest.approx(0.5, rel=0.03)
+    assert kept.augment(x, Batch({}, {}, torch.tensor(10**6))).std().item() == pytest.approx(0.5, rel=0.03)
     for setting in ({"std": -0.1}, {"steps": 0}):
         with pytest.raises(ValueError, match=r"must be [01] or more"):
             InstanceNoise(**setting)
@@ -55,7 +56,7 @@ def test_real_and_fake_are_augmented_alike_and_not_together() -> None:
     torch.manual_seed(0)
     game = build_game(config(*PICTURES, "tricks=[diffaugment]"))
     x = (torch.rand(1, 1, 16, 16) + 0.5).expand(3000, -1, -1, -1)
-    views = shown(game, x)
+    views = inputs_of(game, x)
     assert not torch.equal(views["real"], views["fake"])
     for view in views.values():
         assert view.mean().item() == pytest.approx(views["real"].mean().item(), abs=0.03)
@@ -66,7 +67,7 @@ def test_real_and_fake_are_augmented_alike_and_not_together() -> None:
 @pytest.mark.parametrize("policy", ["color", "translation", "cutout"])
 def test_the_gradient_passes_through_an_augmentation(policy: str) -> None:
     x = torch.randn(6, 3, 16, 16, requires_grad=True)
-    view = DiffAugment([policy]).view(x, batch_of())  # type: ignore[list-item]
+    view = DiffAugment([policy]).augment(x, batch_of())  # type: ignore[list-item]
     (gradient,) = torch.autograd.grad(view.sum(), x)
     assert view.shape == x.shape
     assert (gradient.flatten(1).abs().sum(1) > 0).all()
@@ -80,7 +81,7 @@ def test_colours_keep_their_ranges() -> None:
     """Brightness moves the mean, contrast stretches the luma about it, saturation the rest beside that."""
     torch.manual_seed(0)
     x = torch.randn(1, 3, 8, 8).expand(4000, -1, -1, -1)
-    view = DiffAugment(["color"]).view(x, batch_of())
+    view = DiffAugment(["color"]).augment(x, batch_of())
 
     def parts(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         grey = x.mean(1, keepdim=True)
@@ -98,7 +99,7 @@ def test_colours_keep_their_ranges() -> None:
 def test_translation_is_by_whole_pixels_within_an_eighth() -> None:
     x = torch.arange(1.0, 257.0).view(1, 1, 16, 16).expand(500, -1, -1, -1)
     moves = set()
-    for view in DiffAugment(["translation"]).view(x, batch_of())[:, 0]:
+    for view in DiffAugment(["translation"]).augment(x, batch_of())[:, 0]:
         row, column = (view > 0).nonzero()[0].tolist()
         top, left = divmod(int(view[row, column]) - 1, 16)
         down, right = row - top, column - left
@@ -112,7 +113,7 @@ def test_translation_is_by_whole_pixels_within_an_eighth() -> None:
 
 
 def test_cutout_is_one_square_of_half_the_side() -> None:
-    lost = DiffAugment(["cutout"]).view(torch.ones(500, 3, 16, 16), batch_of()) == 0
+    lost = DiffAugment(["cutout"]).augment(torch.ones(500, 3, 16, 16), batch_of()) == 0
     assert torch.equal(lost, lost[:, :1].expand(-1, 3, -1, -1))
     rows, columns = lost[:, 0].any(2), lost[:, 0].any(1)
     assert torch.equal(lost[:, 0], rows[:, :, None] & columns[:, None, :])
@@ -125,7 +126,7 @@ def test_cutout_is_one_square_of_half_the_side() -> None:
 def test_the_middle_of_a_cutout_is_any_pixel() -> None:
     """The reference code draws it from the 17 places 0 to 16: a row r is cut where it lies from r - 3 to r + 4."""
     torch.manual_seed(0)
-    lost = DiffAugment(["cutout"]).view(torch.ones(6000, 1, 16, 16), batch_of())[:, 0] == 0
+    lost = DiffAugment(["cutout"]).augment(torch.ones(6000, 1, 16, 16), batch_of())[:, 0] == 0
     wanted = [len([m for m in range(17) if r - 3 <= m <= r + 4]) / 17 for r in range(16)]
     for sides in (lost.any(2), lost.any(1)):
         assert sides.float().mean(0).tolist() == pytest.approx(wanted, abs=0.025)
@@ -146,7 +147,7 @@ def test_a_pack_holds_samples_that_follow_each_other() -> None:
     first = next(m for m in game.get_submodule("discriminator").modules() if isinstance(m, nn.Conv2d))
     assert first.in_channels == 4
     x = torch.randn(12, 1, 16, 16)
-    packs = game.show(Shown(x), batch_of()).samples
+    packs = game.discriminator_inputs(Samples(x), batch_of()).x
     assert packs.shape == (3, 4, 16, 16)
     for k, pack in enumerate(packs):
         assert torch.equal(pack, x[4 * k : 4 * k + 4, 0])
@@ -157,19 +158,19 @@ def test_a_pack_holds_samples_that_follow_each_other() -> None:
 def test_packs_of_colours_and_of_points() -> None:
     game = build_game(config(*POINTS, "tricks=[packing]", "tricks.packing.m=3", "trainer.batch_size=6"))
     x = torch.randn(6, 2)
-    assert torch.equal(game.show(Shown(x), batch_of()).samples, x.view(2, 6))
+    assert torch.equal(game.discriminator_inputs(Samples(x), batch_of()).x, x.view(2, 6))
     rgb = torch.randn(6, 3, 2, 2)
-    assert torch.equal(game.fold(Shown(rgb)).samples[1, 3:6], rgb[4])
+    assert torch.equal(game.tricks.pack(Samples(rgb)).x[1, 3:6], rgb[4])
 
 
 def test_views_come_before_the_folding_whatever_the_order() -> None:
     x = torch.randn(8, 1, 16, 16)
     torch.manual_seed(0)
-    wanted = DiffAugment().view(x, batch_of()).view(4, 2, 16, 16)
+    wanted = DiffAugment().augment(x, batch_of()).view(4, 2, 16, 16)
     for names in ("[packing,diffaugment]", "[diffaugment,packing]"):
         game = build_game(config(*PICTURES, f"tricks={names}"))
         torch.manual_seed(0)
-        assert torch.equal(game.show(Shown(x), batch_of()).samples, wanted)
+        assert torch.equal(game.discriminator_inputs(Samples(x), batch_of()).x, wanted)
 
 
 def test_a_batch_that_is_not_whole_packs_is_refused() -> None:
@@ -201,9 +202,7 @@ def test_the_gradient_penalty_of_a_pack_is_that_of_its_whole_gradient() -> None:
     """A linear critic of packs has the gradient w everywhere, over all members at once."""
     words = ["loss=wgan_gp", "model.discriminator.hidden=[]", "tricks=[packing]", "tricks.packing.m=3"]
     game = build_game(config("dataset=ring8", *words, "trainer.batch_size=6"))
-    batch = Batch(
-        {"real": torch.randn(6, 2)}, game.latents(6), torch.tensor(0), phase={"penalties": ("gradient_penalty",)}
-    )
+    batch = Batch({"real": torch.randn(6, 2)}, game.latents(6), torch.tensor(0), plan=TurnPlan(("gradient_penalty",)))
     penalty = game.terms("discriminator", batch)["gradient_penalty"].item()
     w = game.get_submodule("discriminator.head").weight
     assert isinstance(w, Tensor)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from textwrap import fill
 
-CONFIGS = next(p for p in (Path(__file__).parent / "configs", Path(__file__).parent.parent / "configs") if p.is_dir())
+from gantrain.options import CONFIGS, listed, options_of
 
 GROUPS = {
     "dataset": "what is real",
@@ -52,10 +51,13 @@ def general_help() -> str:
         "groups",
     ]
     for group, what in GROUPS.items():
-        options = sorted(file.stem for file in (CONFIGS / group).glob("*.yaml"))
-        listed = fill(" ".join(options), 110, initial_indent=" " * 6, subsequent_indent=" " * 6)
-        lines += [f"  {group:<20} {what}", listed, f"      e.g. gantrain {EXAMPLES[group]}"]
+        options = " ".join(listed(group, options_of(group)))
+        block = fill(options, 110, initial_indent=" " * 6, subsequent_indent=" " * 6)
+        lines += [f"  {group:<20} {what}", block, f"      e.g. gantrain {EXAMPLES[group]}"]
     lines += [
+        "",
+        "Data sets, losses and experiments bring options made for them alone, which no list names:",
+        "gantrain dataset=ring8 --info defaults shows those that a line chooses.",
         "",
         "flags (anywhere in the line)",
         "  -m, --multirun          run every combination of comma-separated values",

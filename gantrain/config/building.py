@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from types import NoneType
 from typing import Any, get_origin
 
-from gantrain.checking import alternatives, check_role, hints_of, in_words, misfit, parts_of, scalar
+from gantrain.config.checking import check_role, misfit, parts_of, scalar
+from gantrain.config.hints import alternatives, hints_of, in_words
+from gantrain.config.words import nearest
 from gantrain.errors import Mistyped, UserError
-from gantrain.overrides import nearest
 from gantrain.ranges import NOT_NEGATIVE, SHARE, within
 
 # Configs and checkpoints may come from strangers, so a `_target_` is not simply imported: it may name a class of

@@ -11,23 +11,22 @@ from typing import Any
 import pytest
 import torch
 
-from gantrain.commands.folders import refuse_if_running, status_of
 from gantrain.errors import UserError
-from gantrain.report.recorder import read_lines
-from gantrain.training.checkpoints import Checkpoints, load
+from gantrain.runs import RunFolder, Status, load_checkpoint
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "3", '{"status": "running"}', '{"status": "running", "pid": "x"}'])
 def test_a_damaged_status_stops_nobody(text: str, tmp_path: Path) -> None:
     (tmp_path / "status.json").write_text(text)
-    assert isinstance(status_of(tmp_path), dict)
-    refuse_if_running(tmp_path)
+    status = RunFolder(tmp_path).status
+    assert isinstance(status.read(), Status)
+    status.refuse_if_running()
 
 
 @pytest.mark.parametrize("pid", [-1, 0, 2**40])
 def test_no_process_has_such_a_number(pid: int, tmp_path: Path) -> None:
     (tmp_path / "status.json").write_text(json.dumps({"status": "running", "pid": pid}))
-    refuse_if_running(tmp_path)
+    RunFolder(tmp_path).status.refuse_if_running()
 
 
 @pytest.mark.parametrize("owner", ["mine", "another's"])
@@ -41,29 +40,29 @@ def test_a_run_that_lives_is_not_trained_twice(owner: str, tmp_path: Path, monke
     monkeypatch.setattr(os, "kill", kill)
     (tmp_path / "status.json").write_text(json.dumps({"status": "running", "pid": os.getpid() + 1}))
     with pytest.raises(UserError, match="is being trained by process"):
-        refuse_if_running(tmp_path)
+        RunFolder(tmp_path).status.refuse_if_running()
 
 
 @pytest.mark.parametrize("lines", ['[1]\n{"a": 1}\n{"step": 3, "b": 2.0}\n{"step', '{"step": 3, "b": 2.0}\n'])
 def test_numbers_of_odd_shape_are_left_out(lines: str, tmp_path: Path) -> None:
     (tmp_path / "metrics.jsonl").write_text(lines)
-    assert read_lines(tmp_path / "metrics.jsonl") == [{"step": 3, "b": 2.0}]
+    assert RunFolder(tmp_path).numbers.read() == [{"step": 3, "b": 2.0}]
     (tmp_path / "metrics.jsonl").write_bytes(b"\xff\xfe")
-    assert read_lines(tmp_path / "metrics.jsonl") == []
+    assert RunFolder(tmp_path).numbers.read() == []
 
 
 @pytest.mark.parametrize("state", [{"format": 2}, {"format": 1, "config": ""}, [1], "text"])
 def test_a_checkpoint_without_its_parts_is_none(state: Any, tmp_path: Path) -> None:
     torch.save(state, tmp_path / "step_00000001.pt")
     with pytest.raises(UserError, match="no checkpoint of this version"):
-        load(tmp_path / "step_00000001.pt")
+        load_checkpoint(tmp_path / "step_00000001.pt")
 
 
 @pytest.mark.parametrize("held", [b"", b"root:x:0:0\n", pickle.dumps({"format": 2}, protocol=2), bytes(range(256))])
 def test_whatever_else_is_no_checkpoint(held: bytes, tmp_path: Path) -> None:
     (tmp_path / "step_00000001.pt").write_bytes(held)
     with pytest.raises(UserError, match="no checkpoint of"):
-        load(tmp_path / "step_00000001.pt")
+        load_checkpoint(tmp_path / "step_00000001.pt")
 
 
 def test_what_a_killed_run_was_writing_goes_away(tmp_path: Path) -> None:
@@ -71,5 +70,5 @@ def test_what_a_killed_run_was_writing_goes_away(tmp_path: Path) -> None:
     folder.mkdir()
     for name in (".step_00000002.pt.0a1b2c3d.part", "step_00000001.pt", "notes.txt"):
         (folder / name).write_text("half")
-    Checkpoints(tmp_path, 3, {})
+    RunFolder(tmp_path).checkpoints.make()
     assert {file.name for file in folder.iterdir()} == {"step_00000001.pt", "notes.txt"}

@@ -1,11 +1,11 @@
-"""The user's words: as Hydra's grammar wants them, and one sentence for what is wrong with them."""
+"""One sentence for what is wrong with the user's words."""
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from hydra import compose as hydra_compose
@@ -17,20 +17,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import GrammarParseError, InterpolationResolutionError, OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
+from gantrain.config.trust import Loader
+from gantrain.config.words import nearest
 from gantrain.errors import UserError
-from gantrain.help import CONFIGS
-
-
-def quoted(value: str) -> str:
-    """A value between quotes, for Hydra's grammar."""
-    return "'" + re.sub(r"(\\*)'", r"\1\1\\'", re.sub(r"(\\+)$", r"\1\1", value)) + "'"
-
-
-def unquote(value: str) -> str:
-    """A value as it was before it was quoted for Hydra's grammar."""
-    if len(value) < 2 or value[0] not in "'\"" or value[-1] != value[0]:
-        return value
-    return re.sub(rf"(\\+)(?={value[0]}|$)", lambda found: found.group(1)[: len(found.group(1)) // 2], value[1:-1])
+from gantrain.options import is_group, listed, options_of
 
 
 @contextmanager
@@ -52,23 +42,6 @@ def explained(words: Sequence[str], config_name: str = "train") -> Iterator[None
         raise UserError(explain(error, words, config_name)) from error
 
 
-def parse(words: Sequence[str], config_name: str = "train") -> list[Override]:
-    """The overrides as Hydra reads them.
-
-    Raises:
-        UserError: a word is no override.
-    """
-    hydra = GlobalHydra.instance().hydra
-    with explained(words, config_name):
-        return OverridesParser.create(hydra.config_loader if hydra else None).parse_overrides(list(words))
-
-
-def nearest(word: str, known: Sequence[str]) -> str:
-    """', did you mean …?' for the nearest known word, or nothing."""
-    close = difflib.get_close_matches(word, known, 1, 0.6)
-    return f", did you mean {close[0]}?" if close else ""
-
-
 def explain(error: Exception, words: Sequence[str], config_name: str = "train") -> str:
     """One sentence for what Hydra or OmegaConf has to say about the user's words."""
     text = str(error.__cause__ or error) if "Error merging override" in str(error) else str(error)
@@ -76,10 +49,11 @@ def explain(error: Exception, words: Sequence[str], config_name: str = "train") 
         return f"{error.override} cannot be read as group=option or key=value: quote values that hold signs, key='…'"
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, option = str(error.missing_cfg_file).rpartition("/")
-        options = sorted({*(error.options or []), *(file.stem for file in (CONFIGS / group).glob("*.yaml"))})
+        options = sorted({*(error.options or []), *options_of(group)})
         if not group or not options:
             return f"there is no config {error.missing_cfg_file}.yaml"
-        return f"{group}={option} does not exist{nearest(option, options)} (one of: {', '.join(options)})"
+        those = ", ".join(listed(group, options, _own_folder()))
+        return f"{group}={option} does not exist{nearest(option, options)} (one of: {those})"
     if several := re.search(r"(?:Ambiguous value for argument|Sweep parameters) '([^']+)'", text):
         return (
             f"{several.group(1)} holds several values: add --multirun for a run with each, or write a list, key=[a,b]"
@@ -100,6 +74,12 @@ def explain(error: Exception, words: Sequence[str], config_name: str = "train") 
     return key + " ".join(text.split("\nSee https")[0].split("\n    full_key")[0].split())
 
 
+def _own_folder() -> Path | None:
+    """The user's own configs, where there are any."""
+    hydra = GlobalHydra.instance().hydra
+    return hydra.config_loader.folder if hydra is not None and isinstance(hydra.config_loader, Loader) else None
+
+
 def _reason(override: Override, known: Sequence[str], choices: Sequence[str], config_name: str) -> str | None:
     """What is wrong with one override, given the keys and the groups that there are; None where nothing is."""
     key, value = override.key_or_group, override.value()
@@ -116,8 +96,8 @@ def _reason(override: Override, known: Sequence[str], choices: Sequence[str], co
         if not isinstance(value, (str, list) if several else str) and not override.is_sweep_override():
             return f"{override.input_line} names no option of the group {key} (gantrain --help lists them)"
         return None
-    if override.package is not None or (CONFIGS / key).is_dir():
-        if override.is_add() and (CONFIGS / key).is_dir():
+    if override.package is not None or is_group(key):
+        if override.is_add() and is_group(key):
             return None
         return f"{place} is no group of this command{nearest(place, choices)}"
     if key in known:
@@ -130,7 +110,7 @@ def _reason(override: Override, known: Sequence[str], choices: Sequence[str], co
         return None
     group, _, rest = key.partition(".")
     option = rest.partition(".")[0]
-    if group == "tricks" and f"tricks.{option}" not in known and (CONFIGS / group / f"{option}.yaml").is_file():
+    if group == "tricks" and f"tricks.{option}" not in known and option in options_of(group):
         return f"{key}: {option} is not among the run's tricks: name it too, such as 'tricks=[ema,{option}]'"
     siblings = [k for k in known if k.rpartition(".")[0] == key.rpartition(".")[0]]
     commands = f" of gantrain {config_name}" if config_name != "train" else ""
@@ -147,7 +127,7 @@ def _known(words: Sequence[str], config_name: str) -> tuple[list[str], list[str]
             continue
         own = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
         choices = [str(key) for key in cfg.hydra.runtime.choices if not str(key).startswith("hydra")]
-        several = [str(key) for key in own if key not in choices and (CONFIGS / str(key)).is_dir()]  # tricks
+        several = [str(key) for key in own if key not in choices and is_group(str(key))]  # tricks
         return list(_keys(own)), [*choices, *several]
     return [], []
 

@@ -8,18 +8,16 @@ import torch
 from torch import Tensor, nn
 
 from gantrain.data.batches import Batches
-from gantrain.games import Batch, Game, Turn
-from gantrain.seeding import mix, seed_default
-from gantrain.training.finite import Skipping, largest
+from gantrain.games import Game
+from gantrain.seeding import Purpose, mix, seed_default
+from gantrain.training.finite import Skipping, largest_magnitudes
 from gantrain.training.machine import Machine
 from gantrain.training.meter import Meter
-from gantrain.training.state import Player, Progress
-
-BEGINNING = 7
-"""What a seed is used for here besides turns (0): the second number that is mixed into it."""
+from gantrain.training.state import Learner, Progress
+from gantrain.turns import Batch, Turn
 
 
-class Round:
+class Rounds:
     """Plays rounds.
 
     Args:
@@ -31,7 +29,7 @@ class Round:
     def __init__(
         self,
         game: Game,
-        players: Mapping[str, Player],
+        learners: Mapping[str, Learner],
         batches: Batches,
         machine: Machine,
         seed: int,
@@ -40,75 +38,88 @@ class Round:
         accumulate: int = 1,
         skip: bool = False,
     ) -> None:
-        self.game, self.players, self.batches, self.machine = game, players, batches, machine
+        self.game, self.learners, self.batches, self.machine = game, learners, batches, machine
         self.seed, self.steps, self.batch_size, self.accumulate = seed, steps, batch_size, accumulate
-        self.meter = Meter()
+        self.meter = Meter(machine.device)
         self.skipping = Skipping(game, machine.device) if skip else None
         self._step = torch.zeros((), dtype=torch.int64, device=machine.device)
+        self._scheduled = game.scheduled()
 
     def begin(self) -> None:
         """Before the first round of a new run: what tricks take from the data and from the networks as they are."""
-        seed_default(mix(self.seed, BEGINNING), self.machine.device)
+        seed_default(mix(self.seed, Purpose.BEGINNING), self.machine.device)
 
         def draw(n: int, position: int = 0) -> Batch:
-            return Batch(self.batches.draw(position, n), self.game.latents(n), self._step)
+            data = self.batches.draw(position, n)
+            return self.game.batch_at(0, self.game.latents(n), data)
 
         self.game.begin(draw, self.batches.size)
-        for trick in self.game.each_trick():
-            trick.begin(self.game, draw)
+        self.game.tricks.begin(self.game, draw)
 
     def play(self, progress: Progress, observe: bool = False) -> None:
         """Plays one round and moves the counters on. `observe` adds what costs time to the meter."""
-        self._step.fill_(progress.step)
-        for player in self.players.values():
-            player.set_rate(progress.step, self.steps)
+        self._start_step(progress.step)
         place = 0
         again = (progress.rollbacks,) if progress.rollbacks else ()  # a step that failed is not played the same way
         for turn in self.game.turns:
             for number in range(turn.times):
-                seed_default(mix(self.seed, 0, progress.step, place, *again), self.machine.device)
+                seed_default(mix(self.seed, Purpose.TURN, progress.step, place, *again), self.machine.device)
                 self._turn(turn, progress.step * turn.times + number, progress, observe)
                 place += 1
         progress.step += 1
         progress.figures = progress.ended = None
 
+    def _start_step(self, step: int) -> None:
+        """Everything that follows from the step alone; what moves over time is filled into tensors that stay."""
+        self._step.fill_(step)
+        for learner in self.learners.values():
+            learner.move_to(step, self.steps)
+        for setting in self._scheduled:
+            setting.move_to(step, self.steps, self.machine.device)
+        phase = self.game.phase(step)
+        if step and phase != self.game.phase(step - 1):
+            for name in self.game.entered(phase):
+                self.learners[name].optimizer.state.clear()
+
     def _turn(self, turn: Turn, played: int, progress: Progress, observe: bool) -> None:
-        player = self.players[turn.player]
-        self._only_moves(player)
+        learner = self.learners[turn.player]
+        self._only_moves(learner)
         if self.skipping:
-            self.skipping.begin(player)
-        player.optimizer.zero_grad(set_to_none=True)
-        phase = self.game.phase(turn.player, played)
-        samples = turn.batches * self.batch_size
-        part = samples // self.accumulate
-        for _ in range(self.accumulate):
-            data = {}
-            if turn.real:
-                data = self.batches.draw(progress.position, part)
-                progress.position += part
-            batch = Batch(data, self.game.latents(part), self._step, phase)
-            self._backward(turn.player, batch, observe)
-        gradients = [p.grad for p in player.parameters if p.grad is not None]
-        finite = largest(gradients).isfinite().all() if self.skipping else None
+            self.skipping.begin(learner)
+        learner.optimizer.zero_grad(set_to_none=True)
+        batch = self._draw(turn, played, progress)
+        part = turn.batches * self.batch_size // self.accumulate
+        for number in range(self.accumulate):
+            self._backward(turn.player, batch.part(number * part, part) if self.accumulate > 1 else batch, observe)
+        gradients = [p.grad for p in learner.parameters if p.grad is not None]
+        finite = largest_magnitudes(gradients).isfinite().all() if self.skipping else None
         if observe:
             self.meter.add(f"grad_norm/{turn.player}", nn.utils.get_total_norm(gradients))
-        tricks = self.game.each_trick()
-        for trick in tricks if observe else ():
-            for name, value in trick.numbers().items():
-                self.meter.add(f"tricks/{trick.name}/{name}", value)
-        for trick in tricks:
-            trick.before_update(turn.player, player.parameters)
-        player.optimizer.step()
-        for trick in tricks:
-            trick.constrain(turn.player, self.game)
-        for trick in tricks:
-            trick.after_update(turn.player, self.game, samples)
+            for tag, value in self.game.tricks.numbers().items():
+                self.meter.add(tag, value)
+        self._update(learner, turn.batches * self.batch_size)
         if self.skipping and finite is not None:
-            self.skipping.end(player, finite, self.meter)
+            self.skipping.end(learner, finite, self.meter)
 
-    def _only_moves(self, player: Player) -> None:
-        own = {id(p) for p in player.parameters}
-        for other in self.players.values():
+    def _draw(self, turn: Turn, played: int, progress: Progress) -> Batch:
+        """All that a turn is played with, whole: a part of it, such as one of `accumulate`, is a slice."""
+        samples = turn.batches * self.batch_size
+        data = {}
+        if turn.real:
+            data = self.batches.draw(progress.position, samples)
+            progress.position += samples
+        plan = self.game.plan(turn.player, played, progress.step)
+        return Batch(data, self.game.latents(samples), self._step, plan)
+
+    def _update(self, learner: Learner, samples: int) -> None:
+        player = self.game.player(learner.name)
+        self.game.tricks.before_update(player, learner.parameters)
+        learner.optimizer.step()
+        self.game.tricks.after_update(player, self.game, samples)
+
+    def _only_moves(self, learner: Learner) -> None:
+        own = {id(p) for p in learner.parameters}
+        for other in self.learners.values():
             for parameter in other.parameters:
                 parameter.requires_grad_(id(parameter) in own)
 

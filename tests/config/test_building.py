@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from conftest import config
 
-from gantrain.building import build
-from gantrain.commands.assembly import build_game, build_metrics, build_players, plain
+from gantrain.commands.assembly import build_game, build_learners, build_metrics, plain
+from gantrain.config import build
 from gantrain.data import Source
 from gantrain.errors import UserError
-from gantrain.help import CONFIGS
 from gantrain.losses import AdversarialLoss, Penalty
+from gantrain.options import CONFIGS
 
 PICTURES = ["dataset=digits", "model=dcgan_small", "loss=r1"]
 
@@ -26,7 +26,7 @@ def built(*words: str) -> None:
     source: Source = build(plain(cfg.dataset), "dataset", Source)
     game = build_game(cfg)
     build_metrics(cfg, source, game)
-    build_players(cfg, game)
+    build_learners(cfg, game)
 
 
 @pytest.mark.parametrize(
@@ -52,8 +52,8 @@ def built(*words: str) -> None:
         (["tricks.ema=null"], "tricks.ema=null should be a trick: to take it away, write ~tricks.ema"),
         (["+tricks.foo=3"], "tricks.foo=3 should be a trick, with a _target_"),
         (["tricks.ema=abc"], "tricks.ema='abc' should be a trick"),
-        (["optimizer.schedule=-1"], "optimizer.schedule=-1 should be a schedule"),
-        (["~optimizer.schedule"], "optimizer.schedule=null should be a schedule"),
+        (["optimizer.schedule=-1"], "optimizer.schedule=-1 should be a rate schedule"),
+        (["~optimizer.schedule"], "optimizer.schedule=null should be a rate schedule"),
         (["optimizer.generator=sgd"], "optimizer.generator='sgd' should be an optimizer"),
         (["optimizer.generator=null"], "optimizer.generator=null should be an optimizer"),
         (["model.generator=3"], "model.generator=3 should be a generator"),
@@ -74,7 +74,7 @@ def built(*words: str) -> None:
         (["dataset._target_=gantrain.losses.R1"], "R1 is no source"),
         (["dataset.augment._target_=gantrain.losses.R1"], "R1 is no augment"),
         (["optimizer.generator._target_=gantrain.losses.R1"], "R1 is no optimizer"),
-        (["optimizer.schedule._target_=torch.optim.SGD"], "SGD is no schedule"),
+        (["optimizer.schedule._target_=torch.optim.SGD"], "SGD is no rate schedule"),
         (["dataset=ring8", "metrics.known.modes._target_=gantrain.losses.R1"], "R1 is no metric"),
         (["model.generator._partial_=false"], "model.generator._partial_ must be true"),
         (["model.generator._partial_=3"], "model.generator._partial_ should be true or false"),

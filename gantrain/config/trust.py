@@ -24,7 +24,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.basecontainer import BaseContainer
 
 from gantrain.errors import UserError
-from gantrain.help import CONFIGS
+from gantrain.options import CONFIGS
 
 KEY = re.compile(r"\$\{\s*\.*[\w-]+(?:\.[\w-]+|\[[\w-]+\])*\s*\}")
 """An interpolation of a key: ${optimizer.lr}."""
@@ -40,6 +40,7 @@ class Loader(ConfigLoaderImpl):
     """
 
     def __init__(self, folder: Path | None) -> None:
+        self.folder = folder
         path = create_config_search_path(str(CONFIGS))
         if folder is not None:
             path.prepend("--config-dir", f"file://{folder}", anchor="main")

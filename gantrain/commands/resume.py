@@ -1,0 +1,98 @@
+"""`gantrain train run=…`: goes on with a run, or from one of its checkpoints."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf, SCMode
+
+from gantrain.commands.assembly import config_of
+from gantrain.commands.train import train
+from gantrain.config import parse, refuse_interpolations, validate
+from gantrain.errors import UserError
+from gantrain.report.console import Console
+from gantrain.runs import RunFolder, find_checkpoint, load_checkpoint
+from gantrain.training.state import Progress
+
+MAY_CHANGE = (
+    *("trainer.steps", "trainer.minutes", "trainer.device", "trainer.execution", "trainer.threads", "data_dir"),
+    *("log", "checkpoint", "metrics.every"),
+)
+"""What may be set anew when a run goes on."""
+
+
+def resume(
+    path: Path, overrides: Sequence[str], console: Console, command: str, quiet: bool = False
+) -> dict[str, float]:
+    """Goes on with a run's folder, or from one of its checkpoint files; returns the final figures.
+
+    From a checkpoint that is not the run's last, or that lies alone, it goes on in a new folder: nothing is lost.
+
+    Raises:
+        UserError: there is nothing to go on with, or an override would change what the run is.
+    """
+    file = find_checkpoint(path)
+    state = load_checkpoint(file)
+    old = config_of(state, str(file))
+    cfg = change(old, overrides)
+    folder = RunFolder.of(path)
+    folder.status.refuse_if_running()
+    progress = Progress(**state["progress"])
+    same = folder.has_config and folder.checkpoints.last() == folder.checkpoints.of_step(progress.step)
+    if not same or folder.status.read().status == "finished":  # else its end may still owe an evaluation
+        _refuse_if_over(progress, cfg)
+        progress.ended = None
+    if not same:
+        folder = folder.fork(_place_of_fork(folder, cfg))
+        console.say(f"going on from {file} in a new folder")
+    console.say(f"going on from step {progress.step:,}")
+    if cfg.trainer.steps != old.trainer.steps:
+        console.say(
+            f"the learning-rate schedule now spans {cfg.trainer.steps:,} steps instead of {old.trainer.steps:,}"
+        )
+    try:
+        return train(cfg, console, command, folder, {**state, "progress": asdict(progress)}, quiet)
+    except Exception:
+        if not folder.has_config:  # the fork has not begun
+            shutil.rmtree(folder.path)
+        raise
+
+
+def change(cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:
+    """A run's config with the few things changed that may change.
+
+    Raises:
+        UserError: an override of anything else.
+    """
+    cfg.run = None
+    for override in parse(overrides):
+        key, word = override.key_or_group, override.input_line
+        if not any(key == allowed or key.startswith(allowed + ".") for allowed in MAY_CHANGE):
+            raise UserError(
+                f"{key} cannot change when a run goes on (only {', '.join(MAY_CHANGE)}): start a new run instead"
+            )
+        if override.is_delete() or override.package is not None or override.is_sweep_override():
+            raise UserError(f"{word}: when a run goes on, a setting takes one value, {key}=…")
+        changed = OmegaConf.create(OmegaConf.to_container(cfg, structured_config_mode=SCMode.DICT))
+        OmegaConf.update(changed, key, override.value(), merge=True, force_add=True)
+        refuse_interpolations(OmegaConf.to_container(changed, resolve=False))
+        cfg = validate(changed)  # type: ignore[arg-type]
+    return cfg
+
+
+def _place_of_fork(folder: RunFolder, cfg: DictConfig) -> Path:
+    """Beside the run. Of a checkpoint that lies alone, below ./outputs: a stranger's file does not say where."""
+    parent = folder.path.parent.parent if folder.has_config else Path("outputs")
+    return parent / (Path(cfg.name).name.strip(".") or "run")
+
+
+def _refuse_if_over(progress: Progress, cfg: DictConfig) -> None:
+    if progress.step >= cfg.trainer.steps:
+        raise UserError(
+            f"the run is at step {progress.step}, where trainer.steps={cfg.trainer.steps} ends it: set more"
+        )
+    if cfg.trainer.minutes and progress.seconds >= 60 * cfg.trainer.minutes:
+        raise UserError(f"the run has had its trainer.minutes={cfg.trainer.minutes:g}: set more")

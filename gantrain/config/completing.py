@@ -1,0 +1,95 @@
+"""What follows from what was chosen: facts of the dataset, and settings left at `auto`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from gantrain.config.building import build, kind_of, locate
+from gantrain.config.explaining import explain
+from gantrain.config.places import data_folder
+from gantrain.config.validating import validate
+from gantrain.errors import UserError
+
+SOURCE, TRICK = "gantrain.data.Source", "gantrain.tricks.Trick"
+"""What the groups dataset and tricks hold, named as a `_target_` names a class: loading them loads torch."""
+
+
+def complete(cfg: DictConfig) -> DictConfig:
+    """Everything that follows from other choices filled in: facts of the dataset, then settings left at `auto`.
+
+    Raises:
+        UserError: a setting is unknown, of the wrong type, or cannot be worked out.
+    """
+    cfg = validate(cfg)
+    _check_chosen(cfg)
+    try:
+        source = _complete_dataset(cfg)
+        cfg.data.shape, cfg.data.classes = list(source.shape), source.classes
+        for group in ("model", "loss", "tricks"):
+            _fill_in(cfg[group], group, list(source.shape), bool(cfg.loss.get("per_sample", False)))
+        cfg.data.shown = list(source.shape)
+        tricks: Any = Mapping[str, locate(TRICK, "tricks")]  # type: ignore[misc]
+        for trick in build(OmegaConf.to_container(cfg.tricks, resolve=True), "tricks", tricks).values():
+            cfg.data.shown = trick.packed_shape(list(cfg.data.shown))
+        OmegaConf.resolve(cfg)
+        _check_facts(OmegaConf.to_container(cfg.model), "model", cfg.data)
+    except OmegaConfBaseException as error:
+        raise UserError(explain(error, ())) from error
+    return cfg
+
+
+def _check_chosen(cfg: DictConfig) -> None:
+    """Whether every group holds something, and no fact of the dataset was chosen."""
+    for group in ("dataset", "model", "loss", "optimizer"):
+        if not isinstance(cfg[group], DictConfig) or (group in ("dataset", "model") and "_target_" not in cfg[group]):
+            raise UserError(f"no {group} is chosen: add {group}=… (gantrain --help lists them)")
+    for fact in (fact for fact in cfg.data if cfg.data[fact] is not None):
+        raise UserError(f"data.{fact} follows from the dataset: leave it out")
+
+
+def _complete_dataset(cfg: DictConfig) -> Any:
+    """The source, once its own settings left at `auto` are filled in."""
+    role: Any = locate(SOURCE, "dataset")
+    dataset = OmegaConf.to_container(cfg.dataset, resolve=True)
+    assert isinstance(dataset, dict)
+    kind = kind_of(dataset, "dataset", role)
+    auto = [str(key) for key, value in dataset.items() if value == "auto"]
+    chosen = {key: value for key, value in dataset.items() if value != "auto"}
+    build({**chosen, "_partial_": True}, "dataset", Callable[..., role])  # the others follow from what is chosen
+    for key in auto:
+        cfg.dataset[key] = dataset[key] = _automatic(kind, f"dataset.{key}", key, dataset, data_folder(cfg))
+    return build(dataset, "dataset", role)
+
+
+def _check_facts(node: Any, path: str, facts: Mapping[str, Any]) -> None:
+    """Whether networks and games of gantrain's own are told what the dataset is."""
+    for key, value in node.items() if isinstance(node, dict) else ():
+        right = {"shape": (facts["shape"], facts["shown"]), "classes": (facts["classes"],)}.get(key)
+        if right is not None and value not in right and str(node.get("_target_", "")).startswith("gantrain."):
+            raise UserError(f"{path}.{key}={value} is not the dataset's, {right[-1]}: leave it out")
+        _check_facts(value, f"{path}.{key}", facts)
+
+
+def _automatic(kind: Any, path: str, *question: Any) -> Any:
+    """What a class makes of a setting left at `auto`."""
+    try:
+        return kind.auto(*question)
+    except UserError:
+        raise
+    except (ValueError, AttributeError) as error:  # a class without automatic settings has no `auto`
+        raise UserError(f"{path} has no automatic value: set one") from error
+
+
+def _fill_in(node: Any, path: str, shape: list[int], per_sample: bool) -> None:
+    for key in list(node) if isinstance(node, DictConfig) else ():
+        if OmegaConf.is_interpolation(node, key):
+            continue
+        if node[key] == "auto" and "_target_" in node:
+            kind = locate(node["_target_"], path)
+            node[key] = _automatic(kind, f"{path}.{key}", key, shape, per_sample)
+        else:
+            _fill_in(node[key], f"{path}.{key}", shape, per_sample)
