@@ -68,7 +68,7 @@ class Wasserstein1(GaussianMetric):
     keys = ("wasserstein1",)
 
     def __call__(self, evaluation: Evaluation) -> dict[str, float]:
-        truth, samples = truth_of(evaluation), samples_of(evaluation, self.n)
+        truth, samples = truth_of(evaluation), evaluation.once(samples_of, self.n)
         return {"wasserstein1": wasserstein1_to_normal(samples, truth.mean, truth.std)}
 
 
@@ -78,7 +78,7 @@ class Moments(GaussianMetric):
     keys = ("mean", "std")
 
     def __call__(self, evaluation: Evaluation) -> dict[str, float]:
-        x = samples_of(evaluation, self.n)
+        x = evaluation.once(samples_of, self.n)
         return {"mean": x.mean(), "std": x.std()}
 
 
@@ -104,7 +104,7 @@ class Densities:
 
 def densities(evaluation: Evaluation, n: int) -> Densities:
     """p and q for the quadrature of Gauss and Legendre between the places where either bends."""
-    truth, samples = truth_of(evaluation), samples_of(evaluation, n)
+    truth, samples = truth_of(evaluation), evaluation.once(samples_of, n)
     largest = max(np.abs(samples).max(), abs(truth.mean), truth.std)
     generated = PiecewiseGaussian(samples, narrowest=float(np.spacing(np.float32(largest))))
     edges = np.unique(np.concatenate([truth.mean + truth.std * SCORES, generated.places(SCORES)]))
