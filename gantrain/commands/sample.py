@@ -44,9 +44,6 @@ def sample(asked: DictConfig, console: Console) -> Path:
     """
     settings = {field.name for field in fields(SampleRequest)}
     words = {str(key): str(value) for key, value in asked.items() if key not in settings and value is not None}
-    for word in words:
-        if hint := nearest(word, sorted(settings)):
-            raise UserError(f"{word} is no setting of gantrain sample{hint}")
     asked = validate(OmegaConf.masked_copy(asked, [str(key) for key in asked if key in settings]), SampleRequest)
     suffix = _check(asked)
     path = Path(asked.run).expanduser()
@@ -116,7 +113,8 @@ def _request(game: Game, cfg: DictConfig, asked: DictConfig, words: dict[str, st
         if words:
             raise ValueError(f"input=… leaves nothing to choose: leave out {', '.join(words)}")
     except ValueError as error:
-        raise UserError(str(error)) from error
+        hints = (nearest(word, [field.name for field in fields(SampleRequest)]) for word in words)
+        raise UserError(f"{error}{next(filter(None, hints), '')}") from error
     channels, size, _ = cfg.data.shape
     context = DataContext(Path(), torch.device("cpu"), say=console.say)
     pictures = ImageFolder(str(asked.input), size, channels).fields(context)["real"]

@@ -61,9 +61,8 @@ class Adversarial(Game):
     def discriminator_turn(self, discriminator: str, fakes: Samples, batch: Batch) -> TurnContext:
         samples = {"real": self.real(batch)[discriminator], "fake": fakes}
         due = {name: self.loss.penalties[name] for name in batch.plan.penalties}
-        # a penalty at the very samples that are judged shares their forward, where that is float32
         autocast = torch.is_autocast_enabled(fakes.x.device.type)
-        shared = [] if autocast else [penalty.at for penalty in due.values() if penalty.at]
+        shared = [at for penalty in due.values() if (at := penalty.shared_at(autocast)) is not None]
         names = self.conditions_of(discriminator)
         leaves: dict[str, Samples] = {kind: gradient_leaves(samples[kind].only(names, self.given)) for kind in shared}
         for kind, leaf in leaves.items():

@@ -75,6 +75,14 @@ class Penalty(Automatic, HasSchedules):
         """Whether it is played in a turn before which the player had `played`."""
         return played % self.every == 0
 
+    def shared_at(self, autocast: bool) -> Literal["real", "fake"] | None:
+        """The samples at which it takes its gradient from the main forward; None where it needs one of its own.
+
+        Args:
+            autocast: the main forward is not float32.
+        """
+        return None if autocast else self.at
+
     def term(self, forward: Forward, shared: Mapping[str, Samples]) -> Tensor:
         """The term that the player minimises in a turn in which the penalty is due.
 

@@ -74,4 +74,4 @@ def test_the_game_says_which_words_it_knows(gantrain: Command, tmp_path: Path) -
     assert refused.returncode == 2
     assert "direction=… asks for what this run's game does not know" in refused.stderr
     slipped = gantrain("sample", f"run={only_run(tmp_path)}", "+sead=3")
-    assert "sead is no setting of gantrain sample, did you mean seed?" in slipped.stderr
+    assert "sead=… asks for what this run's game does not know: leave it out, did you mean seed?" in slipped.stderr

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from gantrain.commands.evaluation import evaluation_of
 from gantrain.commands.sampling import generate_samples, side_by_side, with_inputs
 from gantrain.games import Adversarial, Request
 from gantrain.losses import NonSaturating, Objective
@@ -122,3 +124,21 @@ def test_pictures_that_are_judged_together_are_augmented_alike() -> None:
     assert not torch.equal(shown.x, x)
     assert torch.equal(shown.conditions["b"], shown.x.repeat(1, 3, 1, 1))
     assert all(shown.conditions[name] is conditions[name] for name in ("label", "code"))
+
+
+def test_evaluations_are_of_what_is_made_of_data() -> None:
+    """As many as are asked for, each made of a sample of the real data, held-out ones where there are such."""
+    game, asked = TwoWays(), []
+    data = {"real": torch.randn(5, 1, 4, 4), "b": torch.randn(5, 1, 4, 4)}
+
+    def batches(part: str, n: int) -> Iterator[dict[str, Tensor]]:
+        asked.append(part)
+        for here in (slice(0, 3), slice(3, n)):
+            yield {name: values[here] for name, values in data.items()}
+
+    for held_out, part in ((None, "train"), (object(), "held_out")):
+        source = SimpleNamespace(held_out_part=lambda held_out=held_out: held_out)
+        real = SimpleNamespace(source=source, batches=batches)
+        evaluation = evaluation_of(game, real, Machine(torch.device("cpu")), 0, 3, step=7)  # type: ignore[arg-type]
+        torch.testing.assert_close(evaluation.samples(5), game.generator[A](data["b"]).detach())
+        assert asked.pop() == part
