@@ -19,8 +19,8 @@ class Purpose(IntEnum):
     """A player's turn; the step, and the number of the turn in its round, follow."""
     DATA_ORDER = 1
     """The order of real samples; a stream and an epoch follow."""
-    DIGIT_CLASSIFIER = 1
-    """Weights and dropout of the classifier of digits: no number follows, so it draws what no order draws."""
+    CLASSIFIER = 1
+    """Weights, order and dropout of a classifier of labels: no number follows, so it draws what no order draws."""
     FIXED_DATA = 2
     """The few samples that are kept of a distribution which is else drawn afresh."""
     EVALUATION = 3
@@ -33,6 +33,10 @@ class Purpose(IntEnum):
     """What is drawn before the first turn of a run."""
     REAL_DATA = 8
     """The real samples of an evaluation, where they are drawn afresh; their position follows."""
+    HEALTH = 9
+    """What is looked at for a run's health."""
+    DUALITY_GAP = 30
+    """The best answers of the players to each other; the step, and the number of the player, follow."""
 
 
 def mix(*numbers: int) -> int:

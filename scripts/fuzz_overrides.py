@@ -83,9 +83,11 @@ def lines(seed: int, count: int) -> list[tuple[str, str]]:
         choice = dice.choice(CHOICES)
         held = OmegaConf.to_container(_composed(choice))
         assert isinstance(held, dict)
-        idle = tuple(f"metrics.known.{name}" for name in held["metrics"]["known"] if name not in held["metrics"]["use"])
+        idle = tuple(
+            f"metrics.known.{name}" for name in held["metrics"]["known"] if name not in (held["metrics"]["use"] or ())
+        )
         paths = [path for group in GROUPS for path in _paths(held[group], group) if "." in path]
-        paths = [path for path in paths if not path.startswith(idle)]
+        paths = [path for path in paths if not path.startswith((*idle, "metrics.spaces."))]  # told by who uses them
         key = dice.choice(paths)
         kind = dice.random()
         if kind < 0.05:

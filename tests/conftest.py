@@ -26,7 +26,7 @@ from gantrain.training.machine import Machine
 from gantrain.training.rounds import Rounds
 
 CPU = torch.device("cpu")
-pytest.register_assert_rewrite("effects", "evaluations", "playing", "small", "traces")
+pytest.register_assert_rewrite("effects", "evaluations", "playing", "small", "traces", "untrained")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,13 +19,14 @@ BELOW = {
     "networks": set(),
     "losses": {"turns"},
     "data": set(),
-    "report": {"runs"},
+    "report": {"runs", "health"},
+    "health": set(),
     "runs": set(),
     "config": set(),
     "tricks": {"turns", "networks", "losses", "data"},
     "metrics": {"networks", "losses", "data"},
     "games": {"turns", "networks", "losses", "tricks"},
-    "training": {"turns", "networks", "losses", "data", "tricks", "games", "report", "runs"},
+    "training": {"turns", "networks", "losses", "data", "tricks", "games", "report", "runs", "health"},
 }
 BELOW["commands"] = set(BELOW)
 BELOW["cli"] = {"commands", "config"}
@@ -35,6 +37,9 @@ LONG = {("gantrain.training.loop", "train")}
 """Functions that may be longer than 50 lines: the loop reads from top to bottom."""
 ON_DISK = {"config.yaml", "status.json", "metrics.jsonl", "run.log", "tfevents", "step_", "best.pt", "real.png"}
 ON_DISK |= {"final.png", "training.gif", "sweep.json", "job.json", "summary.csv"}
+ON_DISK |= {"protocols.json", "evaluations.jsonl", "report.html", "sinks.json"}
+IN_HUB = "weights.py"
+"""Looks where torch.hub keeps its downloads, in a folder that happens to have the name of one of ours."""
 IN_HELP = {"cli.py": {"run.log"}}
 """What the front door tells about in a message."""
 
@@ -115,6 +120,7 @@ def test_modules_fit_on_a_few_screens() -> None:
         assert len(file.read_text().splitlines()) <= 300, file
 
 
+@cache
 def said_in(file: Path) -> list[str]:
     """Every string of a module, parts of f-strings too, but no docstring."""
     tree = ast.parse(file.read_text())
@@ -135,7 +141,7 @@ def test_names_on_disk_are_known_in_one_room() -> None:
         if file.parent.name != "runs":
             known = {name for name in ON_DISK for text in said_in(file) if name in text}
             assert known <= IN_HELP.get(file.name, set()), file
-            assert "checkpoints" not in said_in(file), file
+            assert "checkpoints" not in said_in(file) or file.name == IN_HUB, file
             assert "samples" not in folders_in(file), file
     assert all(any(name in text for file in (ROOT / "runs").glob("*.py") for text in said_in(file)) for name in ON_DISK)
 

@@ -11,6 +11,8 @@ from gantrain import data, losses, metrics, networks, schedules, tricks
 from gantrain.ranges import COUNT, FINITE, NOT_NEGATIVE, POSITIVE, within
 
 NAN, INF, HUGE = math.nan, math.inf, 10**23
+FEATURE_METRICS = (metrics.PrecisionRecall, metrics.Diversity, metrics.Vendi, metrics.ClassBalance, metrics.Memorised)
+FEATURE_METRICS += (metrics.Downstream, metrics.LinearProbe)
 RANGES: list[tuple[Any, dict[str, Any], str, list[Any]]] = [
     (losses.NonSaturating, {}, "real_label", [-0.1, 1.1, NAN]),
     (losses.LeastSquares, {}, "b", [NAN, INF]),
@@ -69,6 +71,10 @@ RANGES: list[tuple[Any, dict[str, Any], str, list[Any]]] = [
     (metrics.Wasserstein1, {}, "samples", [0, 1, HUGE]),
     (metrics.Modes, {}, "samples", [0, HUGE]),
     (metrics.StackedModes, {}, "samples", [0, HUGE]),
+    *((kind, {"space": metrics.Pixels()}, "samples", [0, 1, HUGE]) for kind in FEATURE_METRICS),
+    (metrics.DensityCoverage, {"space": metrics.Pixels()}, "k", [0, -1, HUGE]),
+    (metrics.SpectrumError, {}, "samples", [0, HUGE]),
+    (metrics.Parzen, {}, "real", [0, 1, HUGE]),
     (schedules.Exponential, {}, "rate", [0, 1.1, NAN]),
     (schedules.Linear, {}, "part", [0, 1.1, NAN]),
     (schedules.Cosine, {}, "floor", [-0.1, 1.1, NAN]),

@@ -11,7 +11,8 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 from torch.optim import Optimizer
 
-from gantrain.config import build, kind_of, nearest, plain_config, validate
+from gantrain.commands.evaluation import gives_labels
+from gantrain.config import build, kind_of, metric_named, nearest, plain_config, validate
 from gantrain.config.building import OPTIMIZER_RANGES
 from gantrain.data import Source
 from gantrain.errors import UserError
@@ -71,13 +72,18 @@ def build_game(cfg: DictConfig, to_train: bool = True) -> Game:
 
 
 def _plan(cfg: DictConfig) -> RunPlan:
-    known = plain(cfg.metrics.known)
-    used = [build(known[name], f"metrics.known.{name}", Metric) for name in cfg.metrics.use if name in known]
+    described = {name: metric_named(name, cfg.metrics) for name in cfg.metrics.use}
+    used = [build(entry, f"metrics.known.{name}", Metric) for name, entry in described.items() if entry]
     tags = frozenset(f"metrics/{key}" for metric in used for key in metric.keys)
     all_known = all(metric.keys for metric in used)
     if all_known and cfg.metrics.best and cfg.metrics.best not in tags:
         have = f"metrics.use gives {', '.join(sorted(tags))}" if tags else "metrics.use names no metric"
         raise UserError(f"metrics.best={cfg.metrics.best} cannot be found: {have}")
+    if cfg.metrics.best in {f"metrics/{key}" for metric in used for key in metric.neither}:
+        raise UserError(
+            f"metrics.best={cfg.metrics.best} is best at a value between, neither high nor low, so that it ranks no "
+            "checkpoints: choose another figure"
+        )
     samples = cfg.trainer.batch_size // cfg.trainer.accumulate
     return RunPlan(
         shape=list(cfg.data.shape),
@@ -96,21 +102,40 @@ def build_metrics(cfg: DictConfig, source: Source, game: Game) -> dict[str, Metr
     Raises:
         UserError: one is unknown, or cannot judge such data.
     """
-    known = plain(cfg.metrics.known)
-    metrics = {}
+    known, spaces, metrics = list(cfg.metrics.known), list(cfg.metrics.spaces), {}
     for name in cfg.metrics.use:
-        if name not in known:
+        described = metric_named(name, cfg.metrics)
+        if described is None and name not in known:
             raise UserError(
-                f"metrics.use: there is no metric {name}{nearest(name, list(known))} (one of: {', '.join(known)})"
+                f"metrics.use: there is no metric {name}{nearest(name, known)} (one of: {', '.join(known)}; "
+                f"those with a space also as <metric>_<space>, in one of: {', '.join(spaces)})"
             )
-        metrics[name] = build(known[name], f"metrics.known.{name}", Metric)
+        metrics[name] = build(described, f"metrics.known.{name}", Metric)
         try:
             metrics[name].check(source)
         except ValueError as error:
             raise UserError(str(error)) from error
+        space = getattr(metrics[name], "space", None)
+        if space is not None and space.of_the_run:
+            _check_health_only(name, metrics[name], cfg.metrics.best, game)
         if metrics[name].needs_classifier and not game.classifies:
             raise UserError(f"metric {name} needs a game with a classifier, such as model=sgan: leave it out")
+        if metrics[name].needs_labels and not gives_labels(game):
+            raise UserError(f"metric {name} needs a game that gives samples labels, such as model=cgan: leave it out")
+        if metrics[name].needs_value and (reason := game.without_value()):
+            raise UserError(f"metric {name} needs a game for one value, but {reason}: leave it out of metrics.use")
     return metrics
+
+
+def _check_health_only(name: str, metric: Metric, best: str | None, game: Game) -> None:
+    """Raises UserError where a metric in a space of the run's own networks cannot be measured, or is to be a result."""
+    if not game.scores_samples_alone:
+        raise UserError(f"metric {name} needs a game with one discriminator that judges samples alone: leave it out")
+    if best in {f"metrics/{key}" for key in metric.keys}:
+        raise UserError(
+            f"metrics.best={best} is measured with the discriminator, which changes with every step: it tells of the "
+            "run's health and ranks no checkpoints, choose another metric"
+        )
 
 
 def build_learners(cfg: DictConfig, game: Game) -> dict[str, Learner]:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gantrain.errors import UserError
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 
 def _train(flags: argparse.Namespace, overrides: list[str]) -> int:
@@ -55,13 +60,22 @@ def _train(flags: argparse.Namespace, overrides: list[str]) -> int:
         console.close()
 
 
-def _sample(flags: argparse.Namespace, overrides: list[str]) -> int:
+def _asked(flags: argparse.Namespace, overrides: list[str], command: str, one: str) -> DictConfig:
+    """What a command is asked for, by its own config.
+
+    Raises:
+        UserError: several at once are asked for, of what it does one at a time.
+    """
     from gantrain.config import compose, hydra_at
 
     if flags.multirun:
-        raise UserError("gantrain sample makes one set of samples at a time: leave out --multirun")
+        raise UserError(f"gantrain {command} {one}: leave out --multirun")
     with hydra_at(flags.config_dir):
-        asked = compose(overrides, flags.config_name or "sample")
+        return compose(overrides, flags.config_name or command)
+
+
+def _sample(flags: argparse.Namespace, overrides: list[str]) -> int:
+    asked = _asked(flags, overrides, "sample", "makes one set of samples at a time")
     from gantrain.commands.sample import sample
     from gantrain.report.console import Console
 
@@ -69,4 +83,64 @@ def _sample(flags: argparse.Namespace, overrides: list[str]) -> int:
     return 0
 
 
-COMMANDS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {"train": _train, "sample": _sample}
+def _evaluate(flags: argparse.Namespace, overrides: list[str]) -> int:
+    from gantrain.config import compose, hydra_at, value_of
+
+    chosen, others = value_of("metrics", overrides)  # which is a list here, and elsewhere a group of Hydra's
+    others = [re.sub(r"^\+{0,2}metrics\.(?=(known|spaces)\.)", "++", word) for word in others]  # as in training
+    if wrong := next((word for word in others if word.lstrip("+~").startswith("metrics.")), None):
+        raise UserError(f"{wrong}: gantrain evaluate has metrics=[…], n=… and metrics.known.… or metrics.spaces.…")
+    asked = _asked(flags, others, "evaluate", "takes one run at a time")
+    if chosen is not None:
+        asked.metrics = [name.strip() for name in chosen.strip("[]").split(",") if name.strip()]
+    with hydra_at(flags.config_dir):
+        standard = compose([], "train").metrics
+    from gantrain.commands.evaluate import evaluate_run
+    from gantrain.report.console import Console
+
+    evaluate_run(asked, standard, Console())
+    return 0
+
+
+def _data(flags: argparse.Namespace, overrides: list[str]) -> int:
+    from gantrain.config import DataRequest, complete, hydra_at, requested, value_of
+
+    whole = _asked(flags, overrides, "data", "looks at one data set at a time")
+    with hydra_at(flags.config_dir):
+        asked, cfg = requested(whole, DataRequest)
+        if cfg.run is not None:
+            raise UserError("gantrain data looks at a data set, not at a run: leave out run=, and choose dataset=…")
+        cfg = complete(cfg)
+    from gantrain.commands.data import look
+    from gantrain.report.console import Console
+
+    look(cfg, value_of("dataset", overrides)[0], asked.out, asked.n, Console())
+    return 0
+
+
+def _export(flags: argparse.Namespace, overrides: list[str]) -> int:
+    asked = _asked(flags, overrides, "export", "writes one generator at a time")
+    from gantrain.commands.export import export
+    from gantrain.report.console import Console
+
+    export(asked, Console())
+    return 0
+
+
+def _report(flags: argparse.Namespace, overrides: list[str]) -> int:
+    asked = _asked(flags, overrides, "report", "takes several runs at once, runs=a,b")
+    from gantrain.commands.report import report
+    from gantrain.report.console import Console
+
+    report(asked, Console())
+    return 0
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
+    "train": _train,
+    "sample": _sample,
+    "evaluate": _evaluate,
+    "data": _data,
+    "export": _export,
+    "report": _report,
+}

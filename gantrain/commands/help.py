@@ -28,7 +28,7 @@ EXAMPLES = {
     "optimizer/schedule": "optimizer/schedule=cosine",
     "tricks": "'tricks=[ema,spectral_norm]'",
     "trainer": "trainer.steps=5000 trainer.device=cpu trainer.on_nonfinite=rollback",
-    "metrics": "metrics.every=1000",
+    "metrics": "'metrics.use=[fid_classifier,memorised]' metrics.every=1000",
     "experiment": "experiment=gaussian1d_collapse",
     "debug": "debug=dry",
 }
@@ -46,7 +46,11 @@ def general_help() -> str:
         "",
         "commands",
         "  gantrain [train] [group=option …]            train; run=<folder> goes on with a run",
-        "  gantrain sample run=<folder> n=64            make samples of a run; class=3, code=all, input=<pictures>",
+        "  gantrain sample run=<folder> n=64            samples of a run, or a look inside: show=saliency",
+        "  gantrain evaluate run=<folder>               measure a run; metrics=[fid_classifier], checkpoint=all",
+        "  gantrain data dataset=image_folder …         tell what is in a data set, and show what D will see",
+        "  gantrain export run=<folder> format=onnx     the generator for other programs; safetensors, torch",
+        "  gantrain report runs=<folder>[,<folder> …]   the report of a run or a sweep, or of runs side by side",
         "",
         "groups",
     ]
@@ -66,7 +70,7 @@ def general_help() -> str:
         "  --trust PACKAGE         let configs name classes of your own package",
         '  --help, --version, --hydra-help, --info, --shell-completion (eval "$(gantrain -sc install=bash)")',
         "",
-        "gantrain sample --help says more about sample. Every setting: gantrain --cfg job",
+        "gantrain sample --help says more about sample, and so for each command. Every setting: gantrain --cfg job",
     ]
     return "\n".join(lines)
 
@@ -76,5 +80,6 @@ def command_help(command: str) -> str:
     if command == "train":
         return general_help()
     text = (CONFIGS / f"{command}.yaml").read_text()
-    kept = [line for line in text.splitlines() if line and not line.startswith(("defaults", "hydra", "  "))]
+    lines = (line for line in text.splitlines() if line and not line.startswith(("defaults", "hydra")))
+    kept = [line for line in lines if not line.startswith("  ") or line.lstrip().startswith("#")]
     return f"gantrain {command}\n\n" + "\n".join(f"  {line}" for line in kept)

@@ -16,6 +16,7 @@ from gantrain.errors import UserError
 from gantrain.games import Game
 from gantrain.metrics import Metric, RealData
 from gantrain.networks.layers import samples_meet
+from gantrain.report.sinks import check_sinks
 from gantrain.runs import find_checkpoint, load_checkpoint
 from gantrain.training.checkpoints import load_game, load_optimizers, load_players
 from gantrain.training.machine import Machine, choose_machine, set_threads
@@ -49,6 +50,7 @@ def build_parts(cfg: DictConfig, state: Mapping[str, Any] | None, say: Callable[
     Raises:
         UserError: it does not fit together, or into the checkpoint, or is not here.
     """
+    check_sinks(cfg.log.sinks)
     source = build(plain(cfg.dataset), "dataset")
     game = build_game(cfg)
     metrics = build_metrics(cfg, source, game)

@@ -80,6 +80,7 @@ def change(cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:
         OmegaConf.update(changed, key, override.value(), merge=True, force_add=True)
         refuse_interpolations(OmegaConf.to_container(changed, resolve=False))
         cfg = validate(changed)  # type: ignore[arg-type]
+        cfg.choices.overrides = [*cfg.choices.overrides, word]
     return cfg
 
 

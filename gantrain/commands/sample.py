@@ -1,40 +1,42 @@
-"""`gantrain sample`: images or numbers from a trained run."""
+"""`gantrain sample`: images or numbers from a trained run, and looks inside it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import closing
-from dataclasses import fields, replace
+from collections.abc import Callable, Mapping
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import torch
 from omegaconf import DictConfig, OmegaConf
-from torch import Tensor
 
-from gantrain.commands.assembly import build_game, config_of, plain
-from gantrain.commands.pictures import picture_of
-from gantrain.commands.sampling import generate_samples, in_user_units, side_by_side, with_inputs
-from gantrain.config import SampleRequest, build, data_folder, nearest, validate
-from gantrain.data import DataContext, ImageFolder, Source
-from gantrain.data.batches import to_real
+from gantrain.commands.show_features import show_features
+from gantrain.commands.show_noise import show_noise
+from gantrain.commands.show_saliency import show_saliency
+from gantrain.commands.show_samples import show_samples
+from gantrain.commands.shown import FOLDERS, FORMATS, Shown, check_format, format_of
+from gantrain.commands.trained import TrainedRun, open_run
+from gantrain.config import SampleRequest, nearest, validate
 from gantrain.errors import UserError
-from gantrain.files import replacing
-from gantrain.games import Game, Request
 from gantrain.report.console import Console
-from gantrain.report.pictures import save, to_pixels
-from gantrain.runs import RunFolder, find_checkpoint, load_checkpoint
-from gantrain.seeding import Purpose, mix, seed_default
-from gantrain.training.checkpoints import load_game
-from gantrain.training.machine import Machine, choose_machine, set_threads
-from gantrain.turns import Samples
 
-FORMATS = ("png", "npz")
+SHOWN: dict[str, Callable[[TrainedRun, DictConfig, Mapping[str, str], str, Console], Shown]] = {
+    "samples": show_samples,
+    "noise": show_noise,
+    "saliency": show_saliency,
+    "features": show_features,
+}
+"""What can be shown of a run."""
+ONLY_OF: dict[str, tuple[str, ...]] = {
+    "interpolate": ("samples",),
+    "grid": ("samples",),
+    "truncation": ("samples", "features"),
+    "projector": ("features",),
+    "input": ("samples",),
+}
+"""Settings that mean something only with some of what can be shown."""
 
 
 def sample(asked: DictConfig, console: Console) -> Path:
-    """Writes samples of a run as a picture or as npz, and returns the file.
+    """Writes samples of a run, or a look inside it, and returns the file or folder.
 
     npz holds `samples`, and what other sets the game makes: uint8 (N, H, W, C) for images, float32 (N, D) for numbers;
     and what is known about each, such as `labels`.
@@ -45,23 +47,13 @@ def sample(asked: DictConfig, console: Console) -> Path:
     settings = {field.name for field in fields(SampleRequest)}
     words = {str(key): str(value) for key, value in asked.items() if key not in settings and value is not None}
     asked = validate(OmegaConf.masked_copy(asked, [str(key) for key in asked if key in settings]), SampleRequest)
-    suffix = _check(asked)
-    path = Path(asked.run).expanduser()
-    file = find_checkpoint(path, str(asked.checkpoint))
-    state = load_checkpoint(file)
-    cfg = config_of(state, str(file))
-    game, machine = _trained(cfg, state, file, asked)
-    step = state["progress"]["step"]
-    request = replace(_request(game, cfg, asked, words, console), step=step)
-    made = generate_samples(game, machine, request, asked.seed, Purpose.SAMPLES)
-    target = _target(_home(path, file), asked, request.n, step, words, suffix)
-    if suffix == "npz":
-        _save_arrays(made, state["data"], target)
-    else:
-        shown, columns = side_by_side(made, request)
-        title = f"{cfg.name}, step {step:,}"
-        save(picture_of(cfg.data.shape, columns).render(in_user_units(shown, state["data"]), title), target)
-    console.say(f"{request.n:,} samples of step {step:,}: {target}")
+    form = _check(asked)
+    run = open_run(asked.run, str(asked.checkpoint), asked.ema, asked.device)
+    shown = SHOWN[asked.show](run, asked, words, form, console)
+    check_format(shown, form, "this run makes numbers" if asked.show == "samples" else f"show={asked.show} is one page")
+    target = _target(run, asked, shown, words, form)
+    FORMATS[form](shown, target)
+    console.say(f"{shown.n:,} {shown.what} of step {run.step:,}: {target}")
     return target
 
 
@@ -73,88 +65,33 @@ def _check(asked: DictConfig) -> str:
     """
     if asked.run is None:
         raise UserError("gantrain sample needs a run: add run=<its folder or a checkpoint file>")
-    if asked.n < 1:
+    if asked.n is not None and asked.n < 1:
         raise UserError(f"n must be 1 or more, got {asked.n}")
-    suffix = Path(asked.out or "").suffix[1:]
-    if suffix in FORMATS:
-        return suffix
-    if asked.format not in FORMATS:
-        raise UserError(f"format is {' or '.join(FORMATS)}, got {asked.format}")
-    return asked.format
+    if asked.show not in SHOWN:
+        raise UserError(f"show is {', '.join(SHOWN)}: got {asked.show}{nearest(asked.show, list(SHOWN))}")
+    for setting, kinds in ONLY_OF.items():
+        if asked[setting] not in (None, False) and asked.show not in kinds:
+            raise UserError(f"{setting}= is for show={' or show='.join(kinds)}: leave it out with show={asked.show}")
+    return format_of(asked.format, asked.out)
 
 
-def _trained(cfg: DictConfig, state: dict[str, Any], file: Path, asked: DictConfig) -> tuple[Game, Machine]:
-    """The game of a checkpoint, on the machine that was asked for."""
-    game = build_game(cfg, to_train=False)
-    load_game(game, state, str(file))
-    if not asked.ema:
-        game.averages.clear()
-    set_threads(None, game)
-    machine = choose_machine(asked.device, cfg.trainer.precision.value, game)
-    machine.place(game)
-    return game, machine
-
-
-def _request(game: Game, cfg: DictConfig, asked: DictConfig, words: dict[str, str], console: Console) -> Request:
-    """What the user's words ask of the game.
+def _target(run: TrainedRun, asked: DictConfig, shown: Shown, words: Mapping[str, str], form: str) -> Path:
+    """The file or folder to write, whose parent is made: `out`, by default one in the run that says what is in it.
 
     Raises:
-        UserError: it does not know them.
+        UserError: the folder holds something else.
     """
-    seed_default(mix(asked.seed, Purpose.SAMPLES), game.device)
-    try:
-        if asked.input is None:
-            request = game.request(asked.n, words)
-            return with_inputs(game, request, _data(cfg, request.n, console) if game.inputs else {})
-        if not game.reconstructs and not game.inputs:
-            raise ValueError("input=… asks for reconstructions, which need a run with an encoder, such as model=bigan")
-        if len(cfg.data.shape) != 3:
-            raise ValueError("input=… takes pictures, but this run makes numbers: leave it out")
-        if words:
-            raise ValueError(f"input=… leaves nothing to choose: leave out {', '.join(words)}")
-    except ValueError as error:
-        hints = (nearest(word, [field.name for field in fields(SampleRequest)]) for word in words)
-        raise UserError(f"{error}{next(filter(None, hints), '')}") from error
-    channels, size, _ = cfg.data.shape
-    context = DataContext(Path(), torch.device("cpu"), say=console.say)
-    pictures = ImageFolder(str(asked.input), size, channels).fields(context)["real"]
-    inputs = to_real(torch.from_numpy(np.array(pictures)))
-    return Request(len(inputs), inputs={(*game.inputs, "real")[0]: inputs}, columns=8)
-
-
-def _data(cfg: DictConfig, n: int, console: Console) -> dict[str, Tensor]:
-    """n samples of the run's data: of those that training never saw, where there are such."""
-    source = build(plain(cfg.dataset), "dataset", Source)
-    context = DataContext(data_folder(cfg), torch.device("cpu"), cfg.seed, say=console.say)
-    with closing((source.held_out_part() or source).open(context)) as batches:
-        return batches.unaugmented().draw(0, n)
-
-
-def _home(path: Path, file: Path) -> RunFolder:
-    """The run that a checkpoint belongs to; where one lies alone, the folder that it lies in."""
-    run = RunFolder.of(path)
-    return run if run.has_config else RunFolder(file.parent)
-
-
-def _target(home: RunFolder, asked: DictConfig, n: int, step: int, words: dict[str, str], suffix: str) -> Path:
-    """The file to write, whose folder is made: `out`, by default one of the run's own whose name says what is in it."""
-    named = home.samples.asked(step, n, asked.seed, words, suffix)
+    suffix = "" if form in FOLDERS else form
+    kind = {} if asked.show == "samples" else {"show": str(asked.show)}
+    wished = {**kind, **words, **(shown.wished or {})}
+    named = run.home.samples.asked(run.step, shown.n, asked.seed, wished, suffix)
     if asked.out is None:
-        home.samples.make()
+        run.home.samples.make()
         return named
     target = Path(asked.out).expanduser()
-    if target.suffix != f".{suffix}":
+    if suffix and target.suffix != f".{suffix}":
         target = target / named.name
+    if not suffix and target.is_dir() and any(target.iterdir()):
+        raise UserError(f"out={asked.out} holds files already: choose a new folder")
     target.parent.mkdir(parents=True, exist_ok=True)
     return target
-
-
-def _save_arrays(made: Mapping[str, Samples], facts: Mapping[str, Tensor], target: Path) -> None:
-    """Every set of samples by its name, then what is known of them."""
-    arrays = {name: in_user_units(samples.x, facts).astype(np.float32) for name, samples in made.items()}
-    for number, (kind, samples) in enumerate(made.items()):
-        known = {"labels" if name == "label" else name: values for name, values in samples.conditions.items()}
-        arrays |= {f"{kind}_{name}" if number else name: values.numpy() for name, values in known.items()}
-    held = {name: to_pixels(x) if x.ndim == 4 else x for name, x in arrays.items()}
-    with replacing(target) as stream:
-        np.savez(stream, allow_pickle=False, **held)

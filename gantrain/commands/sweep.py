@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +15,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from gantrain.commands.assembly import build_game, build_metrics, plain
+from gantrain.commands.report import report_sweep
 from gantrain.commands.resume import resume
 from gantrain.commands.sweep_table import write_table
 from gantrain.commands.train import train
@@ -24,16 +26,20 @@ from gantrain.config import (
     compose,
     explained,
     hydra_at,
-    named,
     of_hydra,
     parse,
     quoted,
     validate,
+    with_choices,
 )
 from gantrain.errors import Mistyped, Stopped, UserError
 from gantrain.report.console import Console
+from gantrain.report.sinks import check_sinks
 from gantrain.runs import JobFolder, SweepFolder, SweepPlan
 from gantrain.training.machine import choose_machine
+
+REPORT_EVERY = 30.0
+"""Seconds between two reports while a sweep runs, at least."""
 
 
 def sweep(
@@ -62,10 +68,16 @@ def sweep(
         plan = SweepPlan(kept, own, config_name)
         hydra = GlobalHydra.instance().hydra
         assert hydra is not None
+        reported = -math.inf  # when the report was last written: of a large sweep that takes seconds
 
         def job(cfg: DictConfig) -> float:
+            nonlocal reported
             folder.write_plan(plan)
-            return _job(cfg, command)
+            objective = _job(cfg, command)
+            if time.monotonic() - reported > REPORT_EVERY:
+                report_sweep(folder, print)
+                reported = time.monotonic()
+            return objective
 
         try:
             with explained(overrides, config_name):
@@ -139,6 +151,7 @@ def _check(parsed: Sequence[Override], config_name: str) -> DictConfig:
     for cfg in configs:
         try:
             cfg = complete(cfg)
+            check_sinks(cfg.log.sinks)
             game = build_game(cfg)
             build_metrics(cfg, build(plain(cfg.dataset), "dataset"), game)
             choose_machine(cfg.trainer.device, cfg.trainer.precision.value, game)
@@ -176,7 +189,7 @@ def _job(cfg: DictConfig, command: str) -> float:
         if folder.checkpoints.last() is not None:
             resume(folder.path, [], console, own_command, quiet=True)
         else:
-            chosen = complete(named(cfg, dict(hydra.runtime.choices)))
+            chosen = complete(with_choices(cfg, dict(hydra.runtime.choices), words, str(hydra.job.config_name)))
             train(chosen, console, own_command, folder, quiet=True)
         return _objective(folder, cfg.metrics.best)
     except Exception as error:  # a failing job must not end the others

@@ -7,6 +7,9 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gantrain.commands.ranking import Figure, best_of
+from gantrain.commands.report import report_sweep
+from gantrain.report.tables import aligned
 from gantrain.runs import JobFolder, SweepFolder
 
 Row = Mapping[str, Any]
@@ -21,12 +24,30 @@ def write_table(folder: SweepFolder) -> list[str]:
     folder.write_table(_csv(rows, [*columns, "reason"]))
     common = {key for key in choices[0] if all(c.get(key) == choices[0][key] for c in choices)} if choices else set()
     differing = [column for column in columns if column not in common]  # what no two jobs differ in says nothing here
-    print("\n" + _aligned(rows, differing))
+    print("\n" + aligned(rows, differing))
+    for line in _best(jobs, rows):
+        print(line)
     failed = [row for row in rows if row["status"] == "failed"]
     for row in failed:
         print(f"failed: {row['job']}: {row['reason']}")
+    if report_sweep(folder, print):
+        print(f"report  {folder.report}")
     print(f"table   {folder.table}\ncurves  tensorboard --logdir {folder}\nfinish  gantrain run={folder}")
     return [str(row["job"]) for row in failed]
+
+
+def _best(jobs: Sequence[JobFolder], rows: Sequence[Row]) -> list[str]:
+    """For each metric, which job is best by it, or why that cannot be said."""
+    protocols = [job.protocols.read() for job in jobs]
+    lines = []
+    for name in dict.fromkeys(key for row in rows for key in row):
+        figures = {
+            str(row["job"]): Figure(row[name], held.get(f"metrics/{name}"))
+            for row, held in zip(rows, protocols, strict=True)
+            if isinstance(row.get(name), (int, float)) and f"metrics/{name}" in held
+        }
+        lines.append(best_of(name, figures))
+    return [line for line in lines if line]
 
 
 def _choices(job: JobFolder) -> dict[str, str]:
@@ -57,15 +78,3 @@ def _csv(rows: Sequence[Row], columns: Sequence[str]) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return table.getvalue()
-
-
-def _aligned(rows: Sequence[Row], columns: Sequence[str]) -> str:
-    """Lines of columns as wide as what stands in them."""
-    shown = [columns, *([_short(row.get(column, "")) for column in columns] for row in rows)]
-    widths = [max(len(cells[k]) for cells in shown) for k in range(len(columns))]
-    lines = ("  ".join(f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True)) for cells in shown)
-    return "\n".join(line.rstrip() for line in lines)
-
-
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else "" if value is None else str(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -14,17 +15,23 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
+from gantrain.commands.assembly import plain
+from gantrain.commands.chosen import chosen_settings
 from gantrain.commands.dry import dry
-from gantrain.commands.evaluation import evaluation_of
+from gantrain.commands.evaluation import best_answers_of, evaluation_of
 from gantrain.commands.nonfinite_advice import nonfinite_advice
 from gantrain.commands.parts import Parts, build_parts
 from gantrain.commands.pictures import picture_maker
+from gantrain.commands.probing import Probe
+from gantrain.commands.report import reported_at_the_end
 from gantrain.commands.sampling import generate_samples, with_inputs
+from gantrain.commands.verdict import not_finite, say_failure, say_verdict
 from gantrain.config import OnNonfinite
 from gantrain.data import Batches
 from gantrain.errors import Stopped, UserError
 from gantrain.games import Request
-from gantrain.metrics import Metric, RealData, evaluate
+from gantrain.health import Health, facts_of
+from gantrain.metrics import Metric, RealData, evaluate, protocols
 from gantrain.report.console import Console
 from gantrain.report.recorder import Recorder
 from gantrain.runs import RunFolder
@@ -34,6 +41,7 @@ from gantrain.training.checkpoints import Checkpoints
 from gantrain.training.finite import NotFinite
 from gantrain.training.loop import Every, Limits, Run
 from gantrain.training.rounds import Rounds
+from gantrain.training.watch import Watch
 
 ROLLBACKS = 5
 """How often trainer.on_nonfinite=rollback goes back."""
@@ -69,29 +77,33 @@ def train(
             _begin(rounds)
         if cfg.debug.dry:
             return dry(rounds, console)
-        render_picture, real = picture_maker(parts.game, batches, parts.machine, cfg.seed, list(cfg.data.shape))
+        render_picture, real = picture_maker(parts.game, parts.source, batches, parts.machine, cfg.seed)
         for metric in parts.metrics.values():
             metric.prepare(real_data)
         folder = folder or RunFolder.fresh(Path(cfg.outputs_dir).expanduser() / cfg.name)
         console.keep_in(folder.open_log())
-        with _open_run(cfg, parts, rounds, real_data, folder, console, render_picture) as run:
+        with (
+            reported_at_the_end(folder, console),
+            _open_run(cfg, parts, rounds, real_data, folder, console, render_picture) as run,
+        ):
             folder.write_config(OmegaConf.to_yaml(cfg))
             folder.status.begin(command, str(parts.machine))
             console.say(f"run: {folder}  ({parts.machine})")
             if real is not None:
                 run.recorder.real(real)
-            figures = _train_guarded(run, cfg, folder)
-            run.recorder.settings(_settings(cfg), figures or _totals(run.recorder))
+            figures = _train_guarded(run, cfg, folder, quiet)
+            run.recorder.settings(chosen_settings(cfg), figures or _totals(run.recorder))
     if not quiet:
         say_what_next(folder, console)
     return figures
 
 
 def say_what_next(folder: RunFolder, console: Console) -> None:
+    console.say(f"report  {folder.report}")
     console.say(f"look    {folder.samples.final}")
-    console.say(f"curves  tensorboard --logdir {folder}")
-    console.say(f"sample  gantrain sample run={folder} n=64")
-    console.say(f"go on   gantrain run={folder} trainer.steps=…")
+    console.say(f"curves  tensorboard --logdir {shlex.quote(str(folder))}")
+    console.say(f"sample  gantrain sample {shlex.quote(f'run={folder}')} n=64")
+    console.say(f"go on   gantrain {shlex.quote(f'run={folder}')} trainer.steps=…")
 
 
 def _build_rounds(cfg: DictConfig, parts: Parts, batches: Batches) -> Rounds:
@@ -124,7 +136,12 @@ def _open_run(
         if not parts.metrics:
             return {}
         at_once = cfg.trainer.batch_size // cfg.trainer.accumulate
-        return evaluate(parts.metrics, evaluation_of(game, real_data, machine, seed, at_once, parts.progress.step))
+        answers = best_answers_of(cfg, game, parts.learners, real_data, machine, parts.progress.step)
+        evaluation = evaluation_of(game, real_data, machine, seed, at_once, parts.progress.step, answers)
+        figures = evaluate(parts.metrics, evaluation)
+        measured = protocols(parts.metrics, evaluation)
+        folder.protocols.add({tag: measured[tag].to_dict() for tag in figures if tag in measured})
+        return figures
 
     seed_default(mix(seed, Purpose.EVALUATION), machine.device)
     probed = with_inputs(game, Request(PROBED), rounds.batches.draw(0, PROBED) if game.inputs else {})
@@ -136,7 +153,9 @@ def _open_run(
 
     facts = {"config": OmegaConf.to_yaml(cfg), "data": dict(rounds.batches.facts)}
     checkpoints = Checkpoints(folder.checkpoints, cfg.checkpoint.keep, facts)
-    with closing(Recorder(folder, parts.progress.step)) as recorder:
+    health = Health(facts_of(plain(cfg)))
+    probe = Probe(game, real_data, machine, seed, cfg.trainer.batch_size // cfg.trainer.accumulate)
+    with Recorder(folder, parts.progress.step, cfg.log.sinks, chosen_settings(cfg), console.say) as recorder:
         yield Run(
             rounds=rounds,
             progress=parts.progress,
@@ -148,6 +167,7 @@ def _open_run(
             render_picture=render_picture,
             evaluate=evaluate_all,
             probe_samples=probe_samples,
+            watch=Watch(health, folder, recorder, console, probe),
         )
 
 
@@ -167,41 +187,32 @@ def _limits(cfg: DictConfig, metrics: Mapping[str, Metric]) -> Limits:
     )
 
 
-def _train_guarded(run: Run, cfg: DictConfig, folder: RunFolder) -> dict[str, float]:
-    """The loop, with status.json telling how it ended."""
+def _train_guarded(run: Run, cfg: DictConfig, folder: RunFolder, quiet: bool) -> dict[str, float]:
+    """The loop, with status.json telling how it ended, and a verdict."""
     try:
         figures = loop.train(run)
     except Stopped:
         folder.status.end("stopped", "a signal")
-        run.console.say(f"saved at step {run.progress.step:,}; go on with: gantrain run={folder}")
+        say_verdict(run, run.progress.figures or {}, quiet)
+        run.console.say(f"saved at step {run.progress.step:,}; go on with: gantrain {shlex.quote(f'run={folder}')}")
         raise
     except BaseException as error:
         if isinstance(error, NotFinite):
-            error = NotFinite(f"{error}: {nonfinite_advice(run, cfg)}")
-        folder.status.end("failed", f"{type(error).__name__}: {error}")
+            advice = nonfinite_advice(run, cfg)
+            found = not_finite(run.progress.step, str(error), advice)
+            error = NotFinite(f"{error}: {advice}")
+            folder.status.end("failed", f"NotFinite: {error}")
+            run.watch.add(found)
+            say_verdict(run, {}, quiet)
+        else:
+            folder.status.end("failed", f"{type(error).__name__}: {error}")
+            say_failure(run, error)
         run.console.note("".join(traceback.format_exception(error)))
         raise error from None
     folder.status.end("finished")
+    say_verdict(run, figures, quiet)
     return figures
 
 
 def _totals(recorder: Recorder) -> dict[str, float]:
     return {tag: value for tag, value in recorder.latest.items() if tag.endswith("/total")}
-
-
-def _settings(cfg: DictConfig) -> dict[str, Any]:
-    """Every chosen value by its dotted name."""
-    found: dict[str, Any] = {}
-
-    def walk(node: Any, path: str) -> None:
-        for key, value in node.items() if isinstance(node, dict) else ():
-            if isinstance(value, dict):
-                walk(value, f"{path}{key}.")
-            elif value is not None:
-                found[f"{path}{key}"] = value
-
-    chosen = OmegaConf.to_container(cfg, resolve=True, enum_to_str=True)
-    assert isinstance(chosen, dict)
-    groups = ("seed", "trainer", "optimizer", "model", "loss", "tricks", "dataset")
-    walk({key: value for key, value in chosen.items() if key in groups}, "")
-    return found

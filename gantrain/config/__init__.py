@@ -2,18 +2,30 @@
 
 from gantrain.config.building import build, kind_of
 from gantrain.config.completing import complete
-from gantrain.config.composing import ListingLoader, compose, hydra_at, named
+from gantrain.config.composing import ListingLoader, compose, hydra_at, with_choices
 from gantrain.config.explaining import explained
+from gantrain.config.naming import metric_named
 from gantrain.config.overrides import parse, prepare, quoted, value_of
 from gantrain.config.places import check_place, data_folder
-from gantrain.config.schema import OnNonfinite, SampleRequest
+from gantrain.config.schema import (
+    DataRequest,
+    EvaluateRequest,
+    ExportRequest,
+    OnNonfinite,
+    ReportRequest,
+    SampleRequest,
+)
 from gantrain.config.trust import of_hydra, plain_config, refuse_interpolations
-from gantrain.config.validating import validate
+from gantrain.config.validating import requested, validate
 from gantrain.config.words import nearest
 
 __all__ = [
+    "DataRequest",
+    "EvaluateRequest",
+    "ExportRequest",
     "ListingLoader",
     "OnNonfinite",
+    "ReportRequest",
     "SampleRequest",
     "build",
     "check_place",
@@ -23,7 +35,7 @@ __all__ = [
     "explained",
     "hydra_at",
     "kind_of",
-    "named",
+    "metric_named",
     "nearest",
     "of_hydra",
     "parse",
@@ -31,6 +43,8 @@ __all__ = [
     "prepare",
     "quoted",
     "refuse_interpolations",
+    "requested",
     "validate",
     "value_of",
+    "with_choices",
 ]

@@ -10,12 +10,19 @@ from omegaconf.errors import OmegaConfBaseException
 
 from gantrain.config.building import build, kind_of, locate
 from gantrain.config.explaining import explain
+from gantrain.config.naming import metric_named
 from gantrain.config.places import data_folder
 from gantrain.config.validating import validate
 from gantrain.errors import UserError
 
-SOURCE, TRICK = "gantrain.data.Source", "gantrain.tricks.Trick"
-"""What the groups dataset and tricks hold, named as a `_target_` names a class: loading them loads torch."""
+SOURCE, TRICK, METRIC = "gantrain.data.Source", "gantrain.tricks.Trick", "gantrain.metrics.Metric"
+"""What the groups dataset, tricks and metrics hold, named as a `_target_` names a class: loading them loads torch."""
+
+
+MANY = 10
+"""Evaluations in a run whose metrics are chosen automatically, at most."""
+FEWEST = 1000
+"""Samples that may be judged in such a run: where there are fewer, nothing is measured."""
 
 
 def complete(cfg: DictConfig) -> DictConfig:
@@ -29,6 +36,8 @@ def complete(cfg: DictConfig) -> DictConfig:
     try:
         source = _complete_dataset(cfg)
         cfg.data.shape, cfg.data.classes = list(source.shape), source.classes
+        if cfg.metrics.use is None:
+            _plan_metrics(cfg, source)
         for group in ("model", "loss", "tricks"):
             _fill_in(cfg[group], group, list(source.shape), bool(cfg.loss.get("per_sample", False)))
         cfg.data.shown = list(source.shape)
@@ -63,6 +72,34 @@ def _complete_dataset(cfg: DictConfig) -> Any:
     for key in auto:
         cfg.dataset[key] = dataset[key] = _automatic(kind, f"dataset.{key}", key, dataset, data_folder(cfg))
     return build(dataset, "dataset", role)
+
+
+def _plan_metrics(cfg: DictConfig, source: Any) -> None:
+    """What to measure, how often and on how many samples, where no metric was named.
+
+    To judge a sample costs about as much as to train on one or two, in small networks, and less in large ones: over the
+    whole run one is judged for thirty that are trained on, which keeps the cost near a twentieth of the run or below.
+    How many an evaluation judges follows from the data alone, so that runs of unlike length are measured alike. A run
+    too short for two evaluations has one at its end, and a very short one has none.
+    """
+    metrics = cfg.metrics
+    judged = cfg.trainer.steps * cfg.trainer.batch_size // 30
+    metrics.use = list(source.suited_metrics) if judged >= FEWEST else []
+    if not metrics.use:
+        return
+    metrics.n = metrics.n or source.suited_samples
+    metrics.best = metrics.best or _followed(metrics)
+    if metrics.every is None and judged >= 2 * metrics.n:
+        metrics.every = max(cfg.trainer.steps // min(judged // metrics.n, MANY), 1)
+
+
+def _followed(metrics: DictConfig) -> str | None:
+    """The tag of the first figure of the first metric; None where that one is unknown, which is refused later."""
+    described = metric_named(metrics.use[0], metrics)
+    if described is None:
+        return None
+    metric: Any = build(described, f"metrics.known.{metrics.use[0]}", locate(METRIC, "metrics"))
+    return f"metrics/{metric.keys[0]}" if metric.keys else None
 
 
 def _check_facts(node: Any, path: str, facts: Mapping[str, Any]) -> None:

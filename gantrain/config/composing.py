@@ -11,7 +11,9 @@ from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.object_type import ObjectType
-from omegaconf import DictConfig, open_dict
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
 
 from gantrain.config.explaining import explained
 from gantrain.config.trust import Loader
@@ -59,16 +61,44 @@ def compose(overrides: Sequence[str], config_name: str = "train") -> DictConfig:
     """
     with explained(overrides, config_name):
         cfg = hydra_compose(config_name, list(overrides), return_hydra_config=True)
-        choices = {
-            k: v for k, v in cfg.hydra.runtime.choices.items() if isinstance(k, str) and not k.startswith("hydra")
-        }
+        choices = dict(cfg.hydra.runtime.choices)
         with open_dict(cfg):
             del cfg["hydra"]
-        return named(cfg, choices)
+        return with_choices(cfg, choices, overrides, config_name)
 
 
-def named(cfg: DictConfig, choices: Mapping[str, Any]) -> DictConfig:
-    """Fills in the run's name: the experiment's, else <dataset>-<model>-<loss>."""
-    if "name" in cfg and cfg.name is None:
+def with_choices(cfg: DictConfig, choices: Mapping[str, Any], overrides: Sequence[str], config_name: str) -> DictConfig:
+    """Fills in the run's name, that of the experiment or <dataset>-<model>-<loss>, and what was chosen.
+
+    Args:
+        choices: the option of each group as Hydra tells them, which leaves out groups of which several are chosen.
+        overrides: the words that chose them.
+    """
+    if "name" not in cfg:  # no run's config
+        return cfg
+    if cfg.name is None:
         cfg.name = choices.get("experiment") or "-".join(str(choices.get(g)) for g in ("dataset", "model", "loss"))
+    if "choices" in cfg:
+        raise UserError("choices says what was chosen, and is no setting: leave it out")
+    groups = {key.partition("@")[0]: option for key, option in choices.items() if option is not None}
+    groups = {group: option for group, option in groups.items() if not group.startswith("hydra")}
+    hydra = GlobalHydra.instance().hydra
+    assert hydra is not None
+    chosen = hydra.config_loader.compute_defaults_list(config_name, list(overrides), RunMode.RUN).defaults
+    paths = [str(default.config_path).removeprefix("/") for default in chosen]
+    groups["tricks"] = [path.removeprefix("tricks/") for path in paths if path.startswith("tricks/")]
+    with open_dict(cfg):
+        cfg.choices = {"groups": groups, "overrides": [_without_interpolation(word, cfg) for word in overrides]}
     return cfg
+
+
+def _without_interpolation(word: str, cfg: DictConfig) -> str:
+    """An override that sets an interpolation, with the value which that is in the config: a config resolves its own."""
+    key = word.partition("=")[0]
+    if "${" not in word:
+        return word
+    try:
+        value = OmegaConf.select(cfg, key.lstrip("+").partition("@")[0].replace("/", "."))
+    except OmegaConfBaseException:  # it follows from what is not yet known
+        value = None
+    return f"{key}=…" if value is None or "${" in str(value) else f"{key}={value}"

@@ -14,7 +14,8 @@ from gantrain.config.explaining import explained
 from gantrain.errors import UserError
 from gantrain.options import is_group
 
-PATH_KEYS = ("run", "name", "data_dir", "outputs_dir", "init_from", "out", "input", "dataset.path")
+PATH_KEYS = ("run", "runs", "name", "data_dir", "outputs_dir", "init_from", "out", "input", "dataset.path")
+PATH_FORM = re.compile(r"(metrics\.)?spaces\.\w+\.weights")
 """Keys whose values are people's own words, which may hold signs that Hydra's grammar gives a meaning."""
 
 
@@ -29,7 +30,7 @@ def prepare(word: str, multirun: bool = False) -> str:
     """
     key, equals, value = word.partition("=")
     name = key.lstrip("+~")
-    if equals and name in PATH_KEYS:
+    if equals and (name in PATH_KEYS or PATH_FORM.fullmatch(name)):
         if not unquote(value).strip():  # run=$UNSET
             raise UserError(f"{word} names nothing: write a value behind it, or leave it out")
         if value == "null" or unquote(value) != value:

@@ -55,6 +55,8 @@ class Log:
     every: int = 50
     samples_every: int = 500
     histograms_every: int | None = None
+    sinks: list[str] = field(default_factory=lambda: ["tensorboard"])
+    """Where else numbers and pictures go: tensorboard, trackio, wandb, mlflow."""
 
 
 @dataclass
@@ -69,9 +71,13 @@ class Metrics:
     """Steps between evaluations; null evaluates at the end only."""
     best: str | None = None
     """The tag by which checkpoints/best.pt is chosen, such as metrics/fid."""
-    use: list[str] = field(default_factory=list)
-    """Names from `known`."""
+    use: list[str] | None = field(default_factory=list)
+    """A figure of `known`, or one in a space of `spaces`: fid, fid_classifier, memorised_pixels.
+    null measures what suits the data set, as often as the length of the run allows."""
+    n: int | None = None
+    """Generated samples for figures over features; null for each metric's own number."""
     known: dict[str, Any] = field(default_factory=dict)
+    spaces: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -90,6 +96,16 @@ class Data:
 
 
 @dataclass
+class Choices:
+    """What was chosen, as it was typed; filled in, never chosen."""
+
+    groups: dict[str, Any] = field(default_factory=dict)
+    """The option of each group, such as model: dcgan; of tricks a list."""
+    overrides: list[str] = field(default_factory=list)
+    """The words of the command line that chose it, in order."""
+
+
+@dataclass
 class Config:
     """Everything a run follows from. The open groups (model, loss, tricks, dataset, optimizer) hold `_target_`s."""
 
@@ -105,6 +121,7 @@ class Config:
     metrics: Metrics = field(default_factory=Metrics)
     debug: Debug = field(default_factory=Debug)
     data: Data = field(default_factory=Data)
+    choices: Choices = field(default_factory=Choices)
     optimizer: Any = None
     model: Any = None
     loss: Any = None
@@ -113,15 +130,65 @@ class Config:
 
 
 @dataclass
+class EvaluateRequest:
+    """What `gantrain evaluate` is asked for."""
+
+    run: str | None = None
+    metrics: list[str] = field(default_factory=list)
+    n: int | None = None
+    checkpoint: str = "last"
+    ema: bool = True
+    seed: int | None = None
+    data_dir: str | None = None
+    device: str = "auto"
+    known: dict[str, Any] = field(default_factory=dict)
+    spaces: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class DataRequest:
+    """What `gantrain data` is asked for, beside what a run is."""
+
+    out: str | None = None
+    n: int = 24
+
+
+@dataclass
+class ReportRequest:
+    """What `gantrain report` is asked for."""
+
+    runs: str | None = None
+    out: str | None = None
+
+
+@dataclass
 class SampleRequest:
     """What `gantrain sample` is asked for."""
 
     run: str | None = None
-    n: int = 64
+    show: str = "samples"
+    n: int | None = None
     seed: int = 0
+    grid: str | None = None
+    interpolate: str | None = None
+    truncation: float | None = None
     format: str = "png"
+    frames: int = 60
     out: str | None = None
+    space: str = "pixels"
+    projector: bool = False
     checkpoint: str = "last"
     input: str | None = None
     ema: bool = True
     device: str = "auto"
+
+
+@dataclass
+class ExportRequest:
+    """What `gantrain export` is asked for."""
+
+    run: str | None = None
+    format: str = "safetensors"
+    out: str | None = None
+    checkpoint: str = "last"
+    ema: bool = True

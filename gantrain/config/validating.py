@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import types
 import typing
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any
 
@@ -15,7 +15,7 @@ from gantrain.config.explaining import explained
 from gantrain.config.schema import Config
 from gantrain.config.words import nearest
 from gantrain.errors import UserError
-from gantrain.ranges import NOT_NEGATIVE, POSITIVE, within
+from gantrain.ranges import NOT_NEGATIVE, POSITIVE, SAMPLES, within
 
 
 def validate(cfg: DictConfig, schema: type = Config) -> DictConfig:
@@ -35,10 +35,26 @@ def validate(cfg: DictConfig, schema: type = Config) -> DictConfig:
     return typed
 
 
+def requested(cfg: DictConfig, schema: type) -> tuple[DictConfig, DictConfig]:
+    """What a command is asked for, typed, and the config of a run beside it.
+
+    Raises:
+        UserError: a wrong type.
+    """
+    own = {field.name for field in fields(schema)}
+    asked = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key in own])
+    return validate(asked, schema), OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key not in own])
+
+
 def _check_numbers(typed: DictConfig) -> None:
     ranges = dict.fromkeys(("trainer.steps", "trainer.minutes", "trainer.accumulate", "checkpoint.keep"), POSITIVE)
     ranges |= dict.fromkeys(("log.every", "log.samples_every", "log.histograms_every", "checkpoint.every"), POSITIVE)
-    ranges |= {"metrics.every": POSITIVE, "debug.overfit": POSITIVE, "trainer.data_budget": NOT_NEGATIVE}
+    ranges |= {
+        "metrics.every": POSITIVE,
+        "metrics.n": SAMPLES,
+        "debug.overfit": POSITIVE,
+        "trainer.data_budget": NOT_NEGATIVE,
+    }
     ranges |= {"trainer.batch_size": "(0, 10000000]", "trainer.threads": "(0, 1024]"}
     try:
         for key, interval in ranges.items():

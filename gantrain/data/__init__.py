@@ -5,8 +5,9 @@ from gantrain.data.augment import Augment
 from gantrain.data.batches import Batches, to_pixels
 from gantrain.data.digits import Digits
 from gantrain.data.folders import CelebA, ImageFolder
+from gantrain.data.identity import identity_of
 from gantrain.data.source import DataContext, Source
-from gantrain.data.toy import Gaussian1d, GaussianMixture, Grid, Ring
+from gantrain.data.toy import Gaussian1d, GaussianMixture, Grid, KnownDistribution, Ring
 from gantrain.data.vision import Cifar10, FashionMnist, Mnist, StackedMnist
 
 __all__ = [
@@ -22,9 +23,11 @@ __all__ = [
     "GaussianMixture",
     "Grid",
     "ImageFolder",
+    "KnownDistribution",
     "Mnist",
     "Ring",
     "Source",
     "StackedMnist",
+    "identity_of",
     "to_pixels",
 ]

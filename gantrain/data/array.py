@@ -87,6 +87,7 @@ class Array(PackedSource):
     """
 
     name = "array"
+    suited_metrics = ("mind_values", "diversity_values")
 
     def __init__(self, path: str | None, dim: int) -> None:
         if path is None:

@@ -55,7 +55,9 @@ class Augment:
         if self.rotate:
             angle = (torch.rand(n, device=x.device) * 2 - 1) * math.radians(self.rotate)
             cos, sin, zero = angle.cos(), angle.sin(), torch.zeros_like(angle)
-            turn = torch.stack([torch.stack([cos, -sin, zero], 1), torch.stack([sin, cos, zero], 1)], 1)
+            aspect = height / width  # places go from -1 to 1 along both sides, whichever is longer
+            turned = ([cos, -sin * aspect, zero], [sin / aspect, cos, zero])
+            turn = torch.stack([torch.stack(row, 1) for row in turned], 1)
             grid = F.affine_grid(turn, list(x.shape), align_corners=False)
             x = F.grid_sample(x, grid, padding_mode="border", align_corners=False)
         return x

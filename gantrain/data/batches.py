@@ -33,8 +33,12 @@ class Batches(ABC):
     def draw(self, position: int, n: int) -> dict[str, Tensor]:
         """The n samples from `position` on, on the device: "real" (n, C, H, W) in [-1, 1] or (n, D), "label" (n,)."""
 
-    def unaugmented(self) -> Batches:
-        """The same samples in the same order, without augmentation; what lies on the device is shared."""
+    def unaugmented(self, seed: int | None = None) -> Batches:
+        """The same samples without augmentation; what lies on the device is shared.
+
+        Args:
+            seed: of their order, which stays as it is unless given.
+        """
         return self
 
     def close(self) -> None:  # noqa: B027  (most have nothing to let go of)
@@ -90,9 +94,10 @@ class DeviceBatches(Batches):
         batch = {name: values.index_select(0, index) for name, values in self._fields.items()}
         return _finish(batch, self._augment)
 
-    def unaugmented(self) -> DeviceBatches:
+    def unaugmented(self, seed: int | None = None) -> DeviceBatches:
         other = copy.copy(self)
         other._augment = None
+        other._order = Order(self._order.size, self._order.seed if seed is None else seed)
         return other
 
 
@@ -127,8 +132,8 @@ class StreamedBatches(Batches):
         self._expected = (position + n, n)
         return _finish({k: v.to(self._device, non_blocking=True) for k, v in item.items()}, self._augment)
 
-    def unaugmented(self) -> StreamedBatches:
-        other = StreamedBatches(self._fields, self._device, self._order.seed)
+    def unaugmented(self, seed: int | None = None) -> StreamedBatches:
+        other = StreamedBatches(self._fields, self._device, self._order.seed if seed is None else seed)
         other.facts = self.facts
         return other
 

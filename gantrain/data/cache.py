@@ -74,10 +74,10 @@ def _facts_of(folder: Path) -> dict[str, Any] | None:
 
 
 def _holds_only(folder: Path, names: str) -> bool:
-    """Whether it is a real folder of nothing but facts.json and files with such names."""
+    """Whether it is a real folder of nothing but facts, notes and files with such names."""
     if folder.is_symlink() or not folder.is_dir():
         return False
-    return all(f.is_file() and re.fullmatch(rf"facts\.json|{names}", f.name) for f in folder.iterdir())
+    return all(f.is_file() and re.fullmatch(rf"(facts|notes)\.json|{names}", f.name) for f in folder.iterdir())
 
 
 def _size(folder: Path) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ import numpy as np
 
 from gantrain.data.augment import Augment
 from gantrain.data.batches import Batches
+from gantrain.data.fitting import Fit, Fitting, sides
+from gantrain.data.originals import Original, printable
 from gantrain.data.pictures import MODES, open_picture, pack_pictures, pictures_below
 from gantrain.data.source import DataContext, PackedSource, fingerprint_of
 from gantrain.errors import UserError
@@ -28,7 +30,8 @@ class ImageFolder(PackedSource):
 
     Args:
         path: the folder.
-        image_size: side of the square that each picture is scaled to.
+        image_size: side of the square that each picture is scaled to, or [height, width].
+        fit: `crop` cuts away what is too wide or too high, `pad` puts it between borders, `stretch` squeezes it.
         channels: 1 grey, 3 colour, 4 colour with transparency.
         classes: how many sub-folders there are; `auto` counts them.
 
@@ -37,24 +40,26 @@ class ImageFolder(PackedSource):
     """
 
     name = "image_folder"
+    version = 2
+    fitting: Fitting
 
     def __init__(
         self,
         path: str | None,
-        image_size: int = 64,
+        image_size: int | list[int] = 64,
         channels: int = 3,
         classes: int | None = None,
         augment: Augment | None = None,
+        fit: Fit = "crop",
     ) -> None:
         if path is None:
             raise ValueError("dataset=image_folder needs the folder of your pictures: add dataset.path=…")
         if channels not in MODES:
             raise ValueError(f"channels is 1 (grey), 3 (colour) or 4 (with transparency), got {channels}")
-        within("[1, 4096]", image_size=image_size)
         within(WIDTH, classes=classes)
         self.path = Path(path).expanduser()
-        self.image_size, self.channels = image_size, channels
-        self.shape = [channels, image_size, image_size]
+        self.fitting, self.channels = Fitting(sides(image_size), fit), channels
+        self.shape = [channels, *self.fitting.size]
         self.classes = classes
         self.augment = augment and augment.fitting(self.shape)
 
@@ -65,6 +70,10 @@ class ImageFolder(PackedSource):
         folder = Path(settings["path"]).expanduser()
         return len({class_of(f, folder) for f in pictures_below(folder)})
 
+    def class_names(self, data_dir: Path) -> Sequence[str]:
+        found = sorted({class_of(f, self.path) for f in pictures_below(self.path)})
+        return [printable(name) or "(no sub-folder)" for name in found]
+
     def open(self, context: DataContext) -> Batches:
         fields = self.fields(context)
         found = int(fields["label"].max()) + 1
@@ -73,7 +82,8 @@ class ImageFolder(PackedSource):
         return self._serve(fields, context)
 
     def settings(self, data_dir: Path) -> dict[str, Any]:
-        return {"path": str(self.path.resolve()), "image_size": self.image_size, "channels": self.channels}
+        fitted = {"size": list(self.fitting.size), "fit": self.fitting.fit}
+        return {"path": str(self.path.resolve()), "channels": self.channels, **fitted}
 
     def fingerprint(self, data_dir: Path) -> str:
         return fingerprint_of(pictures_below(self.path.resolve()))
@@ -81,43 +91,46 @@ class ImageFolder(PackedSource):
     def pack(self, data_dir: Path, folder: Path, say: Callable[[str], None]) -> dict[str, np.ndarray]:
         files = pictures_below(self.path)
         names = [class_of(f, self.path) for f in files]
-        classes = sorted(set(names))
-        labels = np.asarray([classes.index(name) for name in names], dtype=np.int64)
+        number = {name: k for k, name in enumerate(sorted(set(names)))}
+        labels = np.asarray([number[name] for name in names], dtype=np.int64)
 
-        def read(file: Path) -> np.ndarray:
-            return open_picture(file, self.image_size, self.channels)
+        def read(file: Path) -> tuple[np.ndarray, Original]:
+            return open_picture(file, self.fitting, self.channels)
 
-        real, kept = pack_pictures(files, folder, read, self.shape, say)
+        real, kept = pack_pictures(files, self.path, folder, read, self.shape, say)
         return {"real": real, "label": labels[kept]}
 
 
 class CelebA(PackedSource):
-    """Aligned faces (Liu et al. 2015): the centre crop of 148 of 178 pixels' width, scaled to `image_size`.
+    """Aligned faces (Liu et al. 2015): the centre crop of 148 of 178 pixels' width at most, scaled to `image_size`.
 
     The label of a face is its attribute `attribute` (0 or 1). Labels are read anew each time and pictures packed once,
     so that another attribute costs nothing; there are none without list_attr_celeba.txt, or .csv as Kaggle has it.
 
     Args:
-        image_size: side of the square.
+        image_size: side of the square, or [height, width].
+        fit: `crop`, or all of the picture: `pad` between borders, `stretch` squeezed into the shape.
         attribute: a column of that file.
         classes: 2 where labels are needed, `auto` where the file is there, None where they are not.
     """
 
     name = "celeba"
-    version = 2
+    licence = "for non-commercial research alone"
+    version = 3
+    fitting: Fitting
     crop = 148 / 178
     tables = ("list_attr_celeba.txt", "list_attr_celeba.csv")
 
     def __init__(
         self,
-        image_size: int = 64,
+        image_size: int | list[int] = 64,
         attribute: str = "Male",
         classes: int | None = None,
         augment: Augment | None = None,
+        fit: Fit = "crop",
     ) -> None:
-        within("[1, 4096]", image_size=image_size)
-        self.image_size, self.attribute = image_size, attribute
-        self.shape = [3, image_size, image_size]
+        self.fitting, self.attribute = Fitting(sides(image_size), fit, self.crop), attribute
+        self.shape = [3, *self.fitting.size]
         self.classes = classes
         self.augment = augment and augment.fitting(self.shape)
 
@@ -127,8 +140,12 @@ class CelebA(PackedSource):
             raise ValueError(f"{key} has no automatic value")
         return 2 if cls._table(data_dir) else None
 
+    def class_names(self, data_dir: Path) -> Sequence[str]:
+        return [f"not {self.attribute}", self.attribute]
+
     def settings(self, data_dir: Path) -> dict[str, Any]:
-        return {"image_size": self.image_size, "folder": str(data_dir / "celeba")}
+        fitted = {"size": list(self.fitting.size), "fit": self.fitting.fit}
+        return {"folder": str(data_dir / "celeba"), **fitted}
 
     def fingerprint(self, data_dir: Path) -> str:
         return fingerprint_of(self._files(data_dir))
@@ -136,10 +153,10 @@ class CelebA(PackedSource):
     def pack(self, data_dir: Path, folder: Path, say: Callable[[str], None]) -> dict[str, np.ndarray]:
         files = self._files(data_dir)
 
-        def read(file: Path) -> np.ndarray:
-            return open_picture(file, self.image_size, 3, self.crop)
+        def read(file: Path) -> tuple[np.ndarray, Original]:
+            return open_picture(file, self.fitting, 3)
 
-        real, kept = pack_pictures(files, folder, read, self.shape, say)
+        real, kept = pack_pictures(files, data_dir / "celeba", folder, read, self.shape, say)
         return {"real": real, "face": np.asarray([files[k].stem for k in kept])}
 
     def fields(self, context: DataContext) -> dict[str, np.ndarray]:

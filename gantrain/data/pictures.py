@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import struct
 import warnings
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
+from gantrain.data.fitting import Fitting
+from gantrain.data.originals import Original, Originals, printable
 from gantrain.errors import UserError
 
 FORMATS = {
@@ -28,7 +32,28 @@ FORMATS = {
 
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 WHITES = (1, 2**8 - 1, 2**16 - 1, 2**31 - 1, 2**32 - 1)
+ORIENTATION = 274  # a tag of Exif
 SAMPLE_FORMAT, UNSIGNED = 339, 1  # a tag of TIFF, and its value where the file says nothing
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Every file below the folder, at any depth, in a stable order; what systems hide there is left out.
+
+    Raises:
+        UserError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise UserError(f"there is no folder {folder}: set dataset.path to a folder of pictures")
+    return sorted(f for f in folder.rglob("*") if not _is_hidden(f.relative_to(folder)) and f.is_file())
+
+
+def _is_hidden(place: Path) -> bool:
+    """Whether a file or a folder above it begins with a dot, or is what macOS leaves in archives."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in place.parts)
+
+
+def is_picture(file: Path) -> bool:
+    return file.suffix.lower() in FORMATS
 
 
 def pictures_below(folder: Path) -> list[Path]:
@@ -37,28 +62,33 @@ def pictures_below(folder: Path) -> list[Path]:
     Raises:
         UserError: there is no such folder, or no picture in it.
     """
-    if not folder.is_dir():
-        raise UserError(f"there is no folder {folder}: set dataset.path to a folder of pictures")
-    found = sorted(f for f in folder.rglob("*") if f.suffix.lower() in FORMATS and f.is_file())
+    files = files_below(folder)
+    found = [file for file in files if is_picture(file)]
     if not found:
+        others = Counter(file.suffix.lower() or "no ending" for file in files)
+        instead = f", only {', '.join(f'{ending} ({n:,})' for ending, n in others.most_common(5))}" if others else ""
         raise UserError(
-            f"{folder} holds no pictures ({', '.join(sorted(FORMATS))}): set dataset.path to a folder that does"
+            f"{folder} holds no pictures ({', '.join(sorted(FORMATS))}){printable(instead)}: set dataset.path to a "
+            "folder that does, or convert them"
         )
     return found
 
 
-def open_picture(file: Path, size: int, channels: int, crop: float | None = None) -> np.ndarray:
-    """One picture as uint8 (C, size, size): the centre square, scaled down with antialiasing.
+def open_picture(file: Path, fitting: Fitting, channels: int) -> tuple[np.ndarray, Original]:
+    """One picture as uint8 (C, *fitting.size), and what its file was.
 
-    `crop` is the share of the width that the square takes; by default it is as large as fits. Transparent parts of a
-    picture become white where no alpha channel is asked for.
+    It is turned upright, as the camera was held. Of several pictures in a file the first is taken. Transparent parts
+    become white where no alpha channel is asked for.
 
     Raises:
         OSError, ValueError, SyntaxError, Image.DecompressionBombError: the file is no picture of a known format, is
             damaged, or holds more pixels than PIL takes.
     """
     with Image.open(file, formats=sorted(set(FORMATS.values()))) as opened:
-        picture = ImageOps.exif_transpose(opened)
+        animated = opened.format != "MPO" and bool(getattr(opened, "is_animated", False))  # MPO: a preview follows
+        turned, upright = _upright(opened)
+        original = Original((upright.height, upright.width), opened.mode, turned, animated)
+        picture = upright
         if picture.mode.startswith("I") or picture.mode == "F":
             picture = _deep_grey(np.asarray(picture), opened)
         if "transparency" in picture.info or picture.mode in ("RGBA", "LA", "PA"):
@@ -66,10 +96,17 @@ def open_picture(file: Path, size: int, channels: int, crop: float | None = None
             if channels != 4:
                 picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
         picture = picture.convert(MODES[channels])
-    side = min(picture.size) if crop is None else min(*picture.size, round(crop * picture.width))
-    left, top = (picture.width - side) / 2, (picture.height - side) / 2
-    picture = picture.resize((size, size), Image.Resampling.LANCZOS, box=(left, top, left + side, top + side))
-    return np.asarray(picture).reshape(size, size, channels).transpose(2, 0, 1)
+    pixels = np.asarray(fitting(picture))
+    return pixels.reshape(*fitting.size, channels).transpose(2, 0, 1), original
+
+
+def _upright(opened: Image.Image) -> tuple[bool, Image.Image]:
+    """Whether a picture lies otherwise in its file than the camera was held, and itself as it was held."""
+    try:
+        turned = opened.getexif().get(ORIENTATION, 1) in range(2, 9)
+        return turned, ImageOps.exif_transpose(opened) if turned else opened
+    except (SyntaxError, ValueError, TypeError, struct.error):  # damaged notes of the camera; the picture may be whole
+        return False, opened
 
 
 def _deep_grey(values: np.ndarray, opened: Image.Image) -> Image.Image:
@@ -100,12 +137,15 @@ def _deep_grey(values: np.ndarray, opened: Image.Image) -> Image.Image:
 
 def pack_pictures(
     files: list[Path],
+    top: Path,
     folder: Path,
-    read: Callable[[Path], np.ndarray],
+    read: Callable[[Path], tuple[np.ndarray, Original]],
     shape: Sequence[int],
     say: Callable[[str], None],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Reads pictures with a few threads into a memory map in `folder`; broken ones are named and left out.
+
+    What the files were is noted there too, under their names from `top` on.
 
     Returns:
         the memory map uint8 (N, C, H, W) and the indices (N,) of the files that it holds.
@@ -114,9 +154,9 @@ def pack_pictures(
         UserError: more than half of the files are broken.
     """
     kept: list[int] = []
-    broken: list[Path] = []
+    originals = Originals()
 
-    def attempt(file: Path) -> np.ndarray | Exception:
+    def attempt(file: Path) -> tuple[np.ndarray, Original] | Exception:
         try:
             return read(file)
         except Exception as error:  # decoders raise anything on broken files
@@ -126,22 +166,39 @@ def pack_pictures(
     with warnings.catch_warnings(), ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # large, but below what PIL refuses
         for start in range(0, len(files), 1024):  # in parts, so that decoded pictures never pile up in memory
-            for index, pixels in enumerate(pool.map(attempt, files[start : start + 1024]), start):
-                if isinstance(pixels, Exception):
-                    broken.append(files[index])
-                    say(f"data: skipped {files[index]}: {pixels}")
+            for index, found in enumerate(pool.map(attempt, files[start : start + 1024]), start):
+                name = printable(str(files[index].relative_to(top)))
+                if isinstance(found, Exception):
+                    originals.broken[name] = _reason(found, files[index])
+                    say(f"data: skipped {name}: {originals.broken[name]}")
                 else:
-                    whole[len(kept)] = pixels
+                    whole[len(kept)] = found[0]
+                    originals.keep(name, found[1])
                     kept.append(index)
             if start and start % (1024 * 16) == 0:
                 say(f"data: {start:,} of {len(files):,} pictures read")
-    if broken:
-        say(f"data: {len(broken):,} of {len(files):,} pictures are broken and were skipped")
-    if len(broken) * 2 > len(files):
-        raise UserError(
-            f"{len(broken):,} of {len(files):,} pictures cannot be read, {broken[0]} first: mend or remove them"
-        )
+    if originals.broken:
+        say(f"data: {len(originals.broken):,} of {len(files):,} pictures are broken and were skipped")
+    _refuse_ruins(originals.broken, len(files), top)
+    originals.write(folder)
     return _cut(whole, len(kept), folder), np.asarray(kept)
+
+
+def _refuse_ruins(broken: Mapping[str, str], count: int, top: Path) -> None:
+    """Raises UserError where more than half of the files are broken."""
+    if len(broken) * 2 > count:
+        first, reason = next(iter(broken.items()))
+        raise UserError(
+            f"{len(broken):,} of {count:,} pictures in {top} cannot be read, {first} first ({reason}): mend or remove "
+            "them"
+        )
+
+
+def _reason(error: Exception, file: Path) -> str:
+    """What was wrong with a file, in PIL's words where they say more than its name."""
+    if isinstance(error, UnidentifiedImageError):
+        return "it is no picture, or of a format other than its name says" if file.stat().st_size else "it is empty"
+    return printable(" ".join(str(error).split()))[:200]
 
 
 def _cut(whole: np.memmap, count: int, folder: Path) -> np.memmap:

@@ -19,7 +19,9 @@ import torch
 from gantrain.data.augment import Augment
 from gantrain.data.batches import Batches, DeviceBatches, StreamedBatches
 from gantrain.data.cache import cache_folder, mark_used, pack_folder, tidy
+from gantrain.data.fitting import Fitting
 from gantrain.data.memory import free_memory
+from gantrain.data.originals import Originals
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,24 @@ class DataContext:
     say: Callable[[str], None] = lambda text: None
 
 
-class Source(ABC):
-    """Real data. `shape` is that of one sample: [C, H, W] for images, [D] for numbers."""
+LABELLED = ("mind_classifier", "fid_classifier", "precision_recall_classifier", "class_balance", "diversity")
+"""Names of metrics that suit pictures with labels that a small network learns within a minute."""
 
+
+class Source(ABC):
+    """Real data. `shape` is that of one sample: [C, H, W] for images, [D] for numbers; `licence` is the data's.
+
+    `fitting` is how files become pictures of that shape, where there are files.
+    """
+
+    licence: ClassVar[str] = "unknown: that of your data"
     shape: Sequence[int]
     classes: int | None = None
+    suited_metrics: Sequence[str] = ("mind_pixels", "diversity")
+    """Names of metrics that tell most about such data, the one that is followed first: what metrics=auto measures."""
+    suited_samples: int = 1000
+    """How many generated samples tell enough in each of its evaluations: fewer would tell little, more cost much."""
+    fitting: Fitting | None = None
 
     @abstractmethod
     def open(self, context: DataContext) -> Batches:
@@ -56,6 +71,10 @@ class Source(ABC):
     def held_out_part(self) -> Source | None:
         """A source of samples that training never sees, where there are some."""
         return None
+
+    def class_names(self, data_dir: Path) -> Sequence[str]:
+        """What the labels 0, 1, … stand for; empty where they stand for themselves."""
+        return ()
 
     @classmethod
     def auto(cls, key: str, settings: Mapping[str, Any], data_dir: Path) -> Any:
@@ -106,9 +125,7 @@ class PackedSource(Source):
 
     def fields(self, context: DataContext) -> dict[str, np.ndarray]:
         """The packed fields as memory maps, in the order of the files; packs them first where that is needed."""
-        data_dir = context.data_dir.resolve()
-        facts = {"name": self.name, "version": self.version, "settings": self.settings(data_dir)}
-        facts["fingerprint"] = self.fingerprint(data_dir)
+        facts = self._facts(context)
         folder = pack_folder(context.cache, facts)
         if not folder.is_dir():
             others = list(context.cache.glob(f"{self.name}-*"))
@@ -122,6 +139,15 @@ class PackedSource(Source):
         fields = {file.stem: np.load(file, mmap_mode="r") for file in sorted(folder.glob("*.npy"))}
         context.say(f"data: {len(fields['real']):,} samples of {self.name}, packed in {folder}")
         return fields
+
+    def originals(self, context: DataContext) -> Originals | None:
+        """What the files of the pack were, where that was noted; the pack must be there."""
+        return Originals.read(pack_folder(context.cache, self._facts(context)))
+
+    def _facts(self, context: DataContext) -> dict[str, Any]:
+        data_dir = context.data_dir.resolve()
+        facts = {"name": self.name, "version": self.version, "settings": self.settings(data_dir)}
+        return {**facts, "fingerprint": self.fingerprint(data_dir)}
 
     def _write(self, context: DataContext, folder: Path, facts: dict[str, Any]) -> None:
         work = context.cache / f".{folder.name}.{os.getpid()}"
@@ -148,5 +174,5 @@ def fingerprint_of(files: list[Path]) -> str:
     digest = hashlib.sha256()
     for file in files:
         facts = file.stat()
-        digest.update(f"{file}|{facts.st_size}|{facts.st_mtime_ns}\n".encode())
+        digest.update(os.fsencode(f"{file}|{facts.st_size}|{facts.st_mtime_ns}\n"))  # names may be of any bytes
     return digest.hexdigest()

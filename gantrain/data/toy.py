@@ -15,7 +15,9 @@ from gantrain.seeding import Purpose, mix, seed_default
 
 
 class Distribution(Source):
-    """A source whose samples are drawn and whose density is known."""
+    """A source whose samples are drawn."""
+
+    licence = "none is needed: the data follow from a formula"
 
     def sample(self, n: int, device: torch.device) -> dict[str, Tensor]:
         """n samples from the default generator."""
@@ -29,7 +31,15 @@ class Distribution(Source):
         return DeviceBatches({k: v.numpy() for k, v in fixed.items()}, context.device, context.seed)
 
 
-class Gaussian1d(Distribution):
+class KnownDistribution(Distribution):
+    """A distribution that tells its density."""
+
+    def density(self, x: np.ndarray, blur: float = 0.0) -> np.ndarray:
+        """The density (N,) at points (N, D) of samples to which Gaussian noise of the width `blur` is added."""
+        raise NotImplementedError
+
+
+class Gaussian1d(KnownDistribution):
     """N(mean, std²) on the line, the set of the 1-D GAN demo (AYLIEN, "An introduction to GANs in TensorFlow", 2016).
 
     Args:
@@ -39,6 +49,8 @@ class Gaussian1d(Distribution):
     Raises:
         ValueError: `std` is not positive.
     """
+
+    suited_metrics = ("wasserstein1", "moments", "js_divergence", "kl", "optimal_discriminator")
 
     def __init__(self, mean: float = 4.0, std: float = 0.5, sorted: bool = False) -> None:
         within(FINITE, mean=mean)
@@ -50,12 +62,15 @@ class Gaussian1d(Distribution):
         x = torch.randn(n, 1, device=device) * self.std + self.mean
         return {"real": x.sort(0).values if self.sorted else x}
 
+    def density(self, x: np.ndarray, blur: float = 0.0) -> np.ndarray:
+        return _gaussian((x - self.mean)[:, 0] ** 2, math.hypot(self.std, blur), dimensions=1)
+
     def log_density(self, x: np.ndarray) -> np.ndarray:
         """log p(x) for points of any shape."""
         return -0.5 * ((x - self.mean) / self.std) ** 2 - math.log(self.std * math.sqrt(2 * math.pi))
 
 
-class GaussianMixture(Distribution):
+class GaussianMixture(KnownDistribution):
     """Equal Gaussians around given points of the plane; the label is the mode.
 
     Args:
@@ -65,6 +80,9 @@ class GaussianMixture(Distribution):
     Raises:
         ValueError: `std` is not positive.
     """
+
+    suited_metrics = ("mind_values", "modes", "diversity_values")
+    suited_samples = 2000
 
     def __init__(self, centres: list[list[float]], std: float) -> None:
         within("[1, 100000]", modes=len(centres))
@@ -82,6 +100,17 @@ class GaussianMixture(Distribution):
             self.centres = self.centres.to(device)
         label = torch.randint(len(self.centres), (n,), device=device)
         return {"real": self.centres[label] + torch.randn(n, 2, device=device) * self.std, "label": label}
+
+    def density(self, x: np.ndarray, blur: float = 0.0) -> np.ndarray:
+        width, total = math.hypot(self.std, blur), np.zeros(len(x))
+        for centre in self.centres.double().cpu().numpy():
+            total += _gaussian(((x - centre) ** 2).sum(1), width, dimensions=2)
+        return total / len(self.centres)
+
+
+def _gaussian(squared: np.ndarray, std: float, dimensions: int) -> np.ndarray:
+    """The density of a round Gaussian at these squared distances from its centre."""
+    return np.exp(-0.5 * squared / std**2) / (std * math.sqrt(2 * math.pi)) ** dimensions
 
 
 class Ring(GaussianMixture):

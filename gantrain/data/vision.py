@@ -18,7 +18,8 @@ from torch import Tensor
 
 from gantrain.data.augment import Augment
 from gantrain.data.batches import Batches, DeviceBatches, DrawnBatches, to_real
-from gantrain.data.source import DataContext, PackedSource, Source, fingerprint_of
+from gantrain.data.fitting import sides
+from gantrain.data.source import LABELLED, DataContext, PackedSource, Source, fingerprint_of
 from gantrain.errors import UserError
 from gantrain.seeding import Purpose, mix, seed_default
 
@@ -31,10 +32,14 @@ class VisionSource(PackedSource):
     """
 
     classes = 10
+    suited_metrics = LABELLED
+    suited_samples = 2500
     folder: str
     """Where the files lie, below `data_dir`."""
     get: str
     """What to put where when there is no network."""
+    names: ClassVar[Sequence[str]] = ()
+    """Of the classes."""
 
     def __init__(self, split: str = "train", augment: Augment | None = None) -> None:
         if split not in ("train", "test"):
@@ -53,6 +58,9 @@ class VisionSource(PackedSource):
     @abstractmethod
     def read(self, data_dir: Path) -> tuple[np.ndarray, np.ndarray]:
         """Images uint8 (N, C, H, W) and labels (N,), verified."""
+
+    def class_names(self, data_dir: Path) -> Sequence[str]:
+        return self.names
 
     def held_out_part(self) -> VisionSource | None:
         return type(self)("test") if self.split == "train" else None
@@ -82,6 +90,7 @@ class Mnist(VisionSource):
     """MNIST: 60,000 handwritten digits, 28x28 grey (LeCun et al. 1998)."""
 
     name = "mnist"
+    licence = "CC BY-SA 3.0"
     version = 2
     shape = (1, 28, 28)
     folder = "MNIST/raw"
@@ -144,8 +153,10 @@ class FashionMnist(Mnist):
     """Fashion-MNIST: 60,000 pictures of ten kinds of clothes, 28x28 grey (Xiao et al. 2017)."""
 
     name = "fashion_mnist"
+    licence = "MIT"
     folder = "FashionMNIST/raw"
     get = "put the four Fashion-MNIST files *-ubyte.gz into {data_dir}/FashionMNIST/raw"
+    names = ("t-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
     published: ClassVar[Mapping[str, str]] = {
         "train-images-idx3-ubyte": "f4a8712d7a061bf5bd6d2ca38dc4d50a",
         "train-labels-idx1-ubyte": "9018921c3c673c538a1fc5bad174d6f9",
@@ -160,7 +171,7 @@ class StackedMnist(Source):
     Drawn afresh for every batch, so that there are as many as one likes; the label is the number that the three make.
 
     Args:
-        image_size: 28, or 32 with a black border.
+        image_size: 28, or 32 with a black border; or [height, width] of these.
 
     Raises:
         ValueError: another size.
@@ -168,18 +179,24 @@ class StackedMnist(Source):
 
     shape: Sequence[int]
     classes = 1000
+    suited_metrics = ("stacked_modes",)
+    suited_samples = 25_600
+    licence = Mnist.licence
 
-    def __init__(self, image_size: int = 28, split: str = "train") -> None:
-        if image_size not in (28, 32):
+    def __init__(self, image_size: int | list[int] = 28, split: str = "train") -> None:
+        height, width = sides(image_size)
+        if not {height, width} <= {28, 32}:
             raise ValueError(f"image_size is 28 or 32, got {image_size}")
         self.digits = Mnist(split)
-        self.border = (image_size - 28) // 2
-        self.shape = [3, image_size, image_size]
+        across, down = (width - 28) // 2, (height - 28) // 2
+        self.borders = (across, across, down, down)
+        self.inside = (slice(down, down + 28), slice(across, across + 28))  # where the digits lie
+        self.shape = [3, height, width]
 
     def open(self, context: DataContext) -> Batches:
         digits = self.digits.fields(context)
         images, labels = (torch.from_numpy(np.array(digits[key])).to(context.device) for key in ("real", "label"))
-        images = F.pad(images[:, 0], (self.border,) * 4)
+        images = F.pad(images[:, 0], self.borders)
         powers = torch.tensor([100, 10, 1], device=context.device)
 
         def sample(n: int, device: torch.device) -> dict[str, Tensor]:
@@ -198,9 +215,11 @@ class Cifar10(VisionSource):
     """CIFAR-10: 50,000 colour pictures of ten kinds of things, 32x32 (Krizhevsky 2009)."""
 
     name = "cifar10"
+    licence = "none is stated by its authors"
     shape = (3, 32, 32)
     folder = "cifar-10-batches-py"
     get = "unpack cifar-10-python.tar.gz in {data_dir}, so that cifar-10-batches-py lies there with its eight files"
+    names = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
     def files(self, folder: Path) -> list[Path]:
         names = [*(f"data_batch_{k}" for k in range(1, 6)), "test_batch", "batches.meta"]

@@ -8,6 +8,7 @@ from gantrain.games.conditional import Conditional
 from gantrain.games.gman import GMAN
 from gantrain.games.infogan import InfoGAN
 from gantrain.games.madgan import MADGAN
+from gantrain.games.sampler import Sampler
 from gantrain.games.sgan import SemiSupervised
 from gantrain.games.standard import Standard
 from gantrain.games.triplegan import TripleGAN
@@ -22,6 +23,7 @@ __all__ = [
     "Game",
     "InfoGAN",
     "Request",
+    "Sampler",
     "SemiSupervised",
     "Standard",
     "TripleGAN",

@@ -34,6 +34,7 @@ class AuxiliaryClassifier(Conditional):
     """
 
     conditions = ()
+    only_adversarial = False
     classifies = True
 
     def __init__(

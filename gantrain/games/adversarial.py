@@ -17,7 +17,22 @@ from gantrain.turns import Batch, Comparison, LossInputs, Samples, Scores, Turn
 
 
 class Adversarial(Game):
-    """A game of discriminators against generators; what it leaves open is who they are and what samples are made of."""
+    """A game of discriminators against generators; what it leaves open is who they are and what samples are made of.
+
+    `only_adversarial`: beside penalties, and what tricks add, players minimise nothing but their part of the value.
+    """
+
+    only_adversarial: bool = True
+
+    def without_value(self) -> str | None:
+        if len(self.discriminators) > 1:
+            return "here each of several discriminators has one of its own"
+        if len(self.turns) > 2 or not self.only_adversarial:
+            return "here the players learn other things beside"
+        for trick in self.tricks.each():
+            if any(term.endswith("/adversarial") for term in trick.drops):
+                return f"{trick.name} lets a player learn something else instead"
+        return None
 
     def install(self, tricks: Mapping[str, Trick]) -> None:
         super().install(tricks)
@@ -56,6 +71,7 @@ class Adversarial(Game):
         context = self.discriminator_turn(player, self.tricks.fakes(self.player(player), made), batch)
         for kind, scores in vars(context.comparisons[player]).items():
             self.observed[kind] = scores.logits.detach()
+        self.observed_fakes = made.x.detach()
         return self.trick_terms(player, context)
 
     def discriminator_turn(self, discriminator: str, fakes: Samples, batch: Batch) -> TurnContext:

@@ -55,7 +55,8 @@ RENAMED = {
 class Game(GameInterface):
     """Owns its players and knows the named loss terms of one player's turn, and nothing of optimizers, files or logs.
 
-    `observed` holds the discriminator's logits "real" and "fake" of the turn just played, for whoever watches.
+    `observed` holds the discriminator's logits "real" and "fake" of the turn just played, and `observed_fakes` what was
+    generated for it, for whoever watches.
     `classifies` says that a player names classes; `inputs` names the fields of data that generators start from, where
     noise is not enough: a request must have them.
     """
@@ -75,11 +76,16 @@ class Game(GameInterface):
         self.averages = nn.ModuleDict()
         self.tricks = Tricks()
         self.observed: dict[str, Tensor] = {}
+        self.observed_fakes: Tensor | None = None
 
     # --- what each game says -------------------------------------------------------------------------------------
 
     def latents(self, n: int) -> dict[str, Tensor]:
         """What generators start from, and choices that all samples of a turn share, drawn at random, (n, …) each."""
+        return {}
+
+    def latents_in_words(self) -> dict[str, str]:
+        """What the numbers of each latent are."""
         return {}
 
     def terms(self, player: str, batch: Batch) -> dict[str, Tensor]:
@@ -131,6 +137,10 @@ class Game(GameInterface):
     def classify(self, x: Tensor) -> Tensor:
         """Class logits (N, K) of samples, in games that have a classifier (`classifies`)."""
         raise NotImplementedError
+
+    def without_value(self) -> str | None:
+        """Why the players do not fight for one value, which one raises and the other lowers; None where they do."""
+        return "nothing says that this game has one"
 
     def phase(self, step: int) -> int:
         """The phase of a game that grows or changes its rules, in step `step`; it must follow from the step alone."""

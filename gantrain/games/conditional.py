@@ -53,6 +53,7 @@ class Conditional(Standard):
         self.classes, self.shape = needs_labels(classes), shape
         self.conditioning, self.last_norm, self.mismatched = conditioning, last_norm, mismatched
         within("[0, 1)", mismatched=mismatched)
+        self.only_adversarial = self.only_adversarial and not mismatched
         super().__init__(generator, discriminator, noise, loss, tricks)
 
     def build_players(self, generator: Callable[..., Generator], discriminator: Callable[..., Discriminator]) -> None:
@@ -66,6 +67,9 @@ class Conditional(Standard):
 
     def latents(self, n: int) -> dict[str, Tensor]:
         return {**super().latents(n), "label": torch.randint(self.classes, (n,), device=self.device)}
+
+    def latents_in_words(self) -> dict[str, str]:
+        return {**super().latents_in_words(), "label": f"classes, 0 to {self.classes - 1}"}
 
     def generate(self, batch: Batch, averaged: bool = False) -> Mapping[str, Samples]:
         noise, label = batch.latent["noise"], batch.latent["label"]

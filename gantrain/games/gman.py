@@ -71,10 +71,10 @@ class GMAN(Standard):
         within("[0, 1)", drop_discriminator=drop_discriminator)
         if roles == "scales" and len(shape) != 3:
             raise ValueError("roles=scales judges pictures, but the dataset holds numbers: set model.roles=same")
-        if roles == "scales" and shape[1] // 2 ** (count - 1) < 4:
+        if roles == "scales" and min(shape[1:]) // 2 ** (count - 1) < 4:
             raise ValueError(
-                f"roles=scales halves pictures of side {shape[1]} {count - 1} times, which leaves too little: set a "
-                "smaller model.count, or model.roles=same"
+                f"roles=scales halves pictures of side {min(shape[1:])} {count - 1} times, which leaves too little: "
+                "set a smaller model.count, or model.roles=same"
             )
         self.shape, self.aggregation, self.hardness = shape, aggregate, hardness
         self.drop_discriminator, self.roles = drop_discriminator, roles
@@ -92,8 +92,8 @@ class GMAN(Standard):
                 if shape == self.shape:
                     raise
                 raise ValueError(
-                    f"{name} judges pictures of side {shape[1]}, for which its network is not made: set a smaller "
-                    "model.count, model.roles=same or networks=mlp"
+                    f"{name} judges pictures of {shape[1]}x{shape[2]}, for which its network is not made: set a "
+                    "smaller model.count, model.roles=same or networks=mlp"
                 ) from error
 
     def check(self, plan: RunPlan) -> None:

@@ -39,6 +39,7 @@ class InfoGAN(Standard):
         ValueError: there is no code; samples meet in Q where the loss forbids it.
     """
 
+    only_adversarial = False
     labelled = True
     classifies = True
 
@@ -88,6 +89,10 @@ class InfoGAN(Standard):
         drawn = {f"code_{k}": torch.randint(size, (n,), device=self.device) for k, size in enumerate(self.categorical)}
         uniform = torch.rand(n, self.continuous, device=self.device) * 2 - 1
         return {**super().latents(n), **drawn, "continuous": uniform}
+
+    def latents_in_words(self) -> dict[str, str]:
+        codes = {f"code_{k}": f"a code, 0 to {size - 1}" for k, size in enumerate(self.categorical)}
+        return {**super().latents_in_words(), **codes, "continuous": "codes, each uniform on [-1, 1]"}
 
     def generate(self, batch: Batch, averaged: bool = False) -> Mapping[str, Samples]:
         noise = batch.latent["noise"]

@@ -62,6 +62,7 @@ class MADGAN(Standard):
         ValueError: fewer than two generators.
     """
 
+    only_adversarial = False
     labelled = True
 
     def __init__(

@@ -50,6 +50,7 @@ class SemiSupervised(FewLabels, Standard):
         ValueError: the dataset has no labels, or settings out of range.
     """
 
+    only_adversarial = False
     labelled = True
     classifies = True
 

@@ -46,6 +46,9 @@ class Standard(Adversarial):
     def latents(self, n: int) -> dict[str, Tensor]:
         return {"noise": self.noise.sample(n, self.device)}
 
+    def latents_in_words(self) -> dict[str, str]:
+        return {"noise": self.noise.in_words}
+
     def generate(self, batch: Batch, averaged: bool = False) -> Mapping[str, Samples]:
         return self.to_each(Samples(self.network("generator", averaged)(batch.latent["noise"])))
 

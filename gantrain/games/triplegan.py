@@ -49,6 +49,7 @@ class TripleGAN(FewLabels, Conditional):
     """
 
     classifiers = ("classifier",)
+    only_adversarial = False
     classifies = True
 
     def __init__(

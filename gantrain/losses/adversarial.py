@@ -35,6 +35,14 @@ class AdversarialLoss:
         """The loss, a scalar, of a player who wants real samples taken for fakes: the generator's, mirrored."""
         return self.generator(-real)
 
+    def value(self, real: Tensor, fake: Tensor) -> Tensor:
+        """The value V of the game, a scalar: what the discriminator maximises and the generator should bring down.
+
+        It is the discriminator's loss with the sign turned, also where the generator's own loss is no mirror of it: the
+        nonsaturating one only takes another way to the same end.
+        """
+        return -self.discriminator(real, fake)
+
     def accuracy(self, real: Tensor, fake: Tensor) -> Tensor:
         """The share of samples, or of pairs where there is no threshold, that the discriminator gets right."""
         if self.threshold is None:

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+import math
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Literal, TypeVar, cast
 
 import torch
 from torch import Tensor
 
-from gantrain.data import Batches, DataContext, Source, to_pixels
+from gantrain.data import Batches, DataContext, Source, identity_of, to_pixels
+from gantrain.data.originals import printable
 from gantrain.seeding import Purpose, mix, seed_default
 
 Part = Literal["train", "held_out"]
 Made = TypeVar("Made")
+RealSamples = Callable[[int], Iterable[Mapping[str, Tensor]]]
+BestAnswers = Callable[[int, float, float, RealSamples], tuple[float, float]]
 
 AT_ONCE = 500
 """Samples in a batch, unless a metric asks for another number."""
+ORDER = 0
+"""The seed of the order of real samples."""
+KEPT = 2**31
+"""Bytes of generated pixels that are kept for all metrics: more of them are generated for each anew."""
 
 
 class Cached:
@@ -40,6 +49,7 @@ class Cached:
 class RealData(Cached):
     """The real samples of a run's evaluations: each part is opened once and never augmented.
 
+    Its order is the same for all seeds, so that runs which differ in nothing else are compared with the same samples.
     What `once` computes of it, such as features of real samples, is kept for all evaluations of the run.
 
     Args:
@@ -51,7 +61,12 @@ class RealData(Cached):
     def __init__(self, source: Source, context: DataContext, training: Batches | None = None) -> None:
         super().__init__()
         self.source, self.context, self._training = source, context, training
-        self._opened: dict[Part, Batches] = {} if training is None else {"train": training.unaugmented()}
+        self._opened: dict[Part, Batches] = {} if training is None else {"train": training.unaugmented(ORDER)}
+
+    @property
+    def name(self) -> str:
+        """The data set with the shape of a sample and what tells it from others, as protocols name it."""
+        return self.once(_name)
 
     def open(self, part: Part) -> Batches:
         """A part, ready to be drawn; it stays open.
@@ -63,21 +78,28 @@ class RealData(Cached):
             source = self.source if part == "train" else self.source.held_out_part()
             assert source is not None, "a metric checks that there is what it needs"
             context = self.context if part == "train" else replace(self.context, limit=None)
-            self._opened[part] = source.open(context).unaugmented()
+            self._opened[part] = source.open(context).unaugmented(ORDER)
         return self._opened[part]
 
-    def batches(self, part: Part, n: int | None = None, at_once: int = AT_ONCE) -> Iterator[dict[str, Tensor]]:
-        """n samples of a part, `at_once` at a time and on the device: the same in every pass.
+    def count(self, part: Part) -> int:
+        """How many samples a part has."""
+        size = self.open(part).size
+        assert size is not None, "there is no end to samples that are drawn afresh"
+        return size
+
+    def batches(
+        self, part: Part, n: int | None = None, at_once: int = AT_ONCE, start: int = 0
+    ) -> Iterator[dict[str, Tensor]]:
+        """n samples of a part from `start` on, `at_once` at a time and on the device: the same in every pass.
 
         Args:
             n: all that there are, unless given; necessary where samples are drawn afresh.
         """
         opened = self.open(part)
-        n = opened.size if n is None else n
-        assert n is not None, "there is no end to samples that are drawn afresh"
-        for start in range(0, n, at_once):
-            seed_default(mix(self.context.seed, Purpose.REAL_DATA, start), self.context.device)
-            yield opened.draw(start, min(at_once, n - start))
+        end = self.count(part) if n is None else start + n
+        for position in range(start, end, at_once):
+            seed_default(mix(ORDER, Purpose.REAL_DATA, position), self.context.device)
+            yield opened.draw(position, min(at_once, end - position))
 
     def close(self) -> None:
         """Lets go of threads and files, but not of what was open already."""
@@ -93,11 +115,19 @@ class Evaluation(Cached):
 
     Args:
         real: what generated samples are compared with.
-        generate: n to n generated samples in parts, float32 (…, *shape) on the CPU; always the same for the same n.
+        generate: n, a multiple of 500, to n generated samples in parts, float32 (…, *shape) on the CPU; of a larger n
+            they are the first.
         discriminator: samples (n, *shape) on the CPU to logits (n,), or None where a game has no single one.
         probability: the sigmoid of a logit is a probability.
+        features: samples (n, *shape) on the CPU to what the discriminator's last layer sees, (n, F) or (n, F, H, W), or
+            None where a game has no single one.
         classify: samples (n, *shape) to class logits (n, K) on the CPU, where the game has a classifier.
-        at_once: so many samples the classifier sees at once in training.
+        at_once: so many samples the game plays with at once in training.
+        labelled: as `generate`, with the label (…,) int64 of each sample, where the game gives labels.
+        averaged: the samples are those of an averaged generator.
+        best_answers: turns, rate, noise, and what gives real samples in batches of a size, to the value of the game
+            after the discriminator's best answer and after the generator's; None where the game has none.
+        pack: so many samples the discriminator judges as one.
     """
 
     def __init__(
@@ -108,20 +138,33 @@ class Evaluation(Cached):
         probability: bool = False,
         classify: Callable[[Tensor], Tensor] | None = None,
         at_once: int = AT_ONCE,
+        averaged: bool = False,
+        features: Callable[[Tensor], Tensor] | None = None,
+        labelled: Callable[[int], Iterable[tuple[Tensor, Tensor]]] | None = None,
+        best_answers: BestAnswers | None = None,
+        pack: int = 1,
     ) -> None:
         super().__init__()
+        self.averaged, self.features, self.best_answers = averaged, features, best_answers
+        self.most = 0
+        self._pixels: Tensor | None = None
         self.real, self._generate = real, generate
         self.discriminator, self.probability = discriminator, probability
-        self.classify, self.at_once = classify, at_once
+        self.classify, self.at_once, self.labelled = classify, at_once, labelled
+        self.pack = pack
+
+    def expect(self, n: int) -> None:
+        """Tells that n samples will be asked for: they are generated in one go then, for all who ask for fewer too."""
+        self.most = max(self.most, -(-n // AT_ONCE) * AT_ONCE)
 
     def samples(self, n: int) -> Tensor:
         """n generated samples (n, *shape) float32, drawn once: for numbers, of which all fit into memory."""
-        return self.once(_samples, n)
+        return self.once(_samples, max(n, self.most))[:n]
 
     def batches(self, n: int, at_once: int = AT_ONCE) -> Iterator[Tensor]:
         """n generated samples, `at_once` at a time, float32: drawn as they are asked for, the same in every pass."""
         rest: Tensor | None = None
-        for part in self._generate(n):
+        for part in _first(n, self._generate(-(-n // AT_ONCE) * AT_ONCE)):
             rest = part if rest is None else torch.cat([rest, part])
             while len(rest) >= at_once:
                 yield rest[:at_once]
@@ -129,14 +172,41 @@ class Evaluation(Cached):
         if rest is not None and len(rest):
             yield rest
 
+    def encoded(self, n: int) -> Tensor:
+        """n generated samples as feature spaces take them: pixels uint8 of images, and numbers as they are."""
+        return self.pixels(n) if len(self.real.source.shape) == 3 else self.samples(n)
+
     def pixels(self, n: int) -> Tensor:
-        """n generated images as pixels uint8 (n, C, H, W), drawn once."""
-        return self.once(_pixels, n)
+        """n generated images as pixels uint8 (n, C, H, W), drawn once for all; more than `KEPT` are not kept."""
+        if self._pixels is None or len(self._pixels) < n:
+            most = max(n, self.most)
+            made = torch.cat([to_pixels(part) for part in self.batches(most if self.keeps(most) else n)])
+            if not self.keeps(len(made)):
+                return made
+            self._pixels = made
+        return self._pixels[:n]
+
+    def keeps(self, n: int) -> bool:
+        """Whether n generated samples are few enough to be kept."""
+        return len(self.real.source.shape) < 3 or n * math.prod(self.real.source.shape) <= KEPT
+
+
+def _first(n: int, parts: Iterable[Tensor]) -> Iterator[Tensor]:
+    """The first n samples, in the same parts."""
+    for part in parts:
+        yield part[:n]
+        n -= len(part)
+        if n <= 0:
+            return
+
+
+def _name(real: RealData) -> str:
+    where = getattr(real.source, "path", None)
+    named = f"{type(real.source).__name__} {'x'.join(str(length) for length in real.source.shape)}"
+    return (
+        f"{named} {printable(where.name) if isinstance(where, Path) else ''}".strip() + f" #{identity_of(real.source)}"
+    )
 
 
 def _samples(evaluation: Evaluation, n: int) -> Tensor:
     return torch.cat(list(evaluation.batches(n)))
-
-
-def _pixels(evaluation: Evaluation, n: int) -> Tensor:
-    return torch.cat([to_pixels(part) for part in evaluation.batches(n)])

@@ -76,6 +76,7 @@ class Moments(GaussianMetric):
     """Mean and standard deviation of the samples."""
 
     keys = ("mean", "std")
+    neither = frozenset(keys)
 
     def __call__(self, evaluation: Evaluation) -> dict[str, float]:
         x = evaluation.once(samples_of, self.n)
@@ -171,6 +172,7 @@ class OptimalDiscriminator(DensityMetric):
     """
 
     keys = ("discriminator_error", "js_estimate")
+    neither = frozenset({"js_estimate"})
 
     def __call__(self, evaluation: Evaluation) -> dict[str, float]:
         return super().__call__(evaluation) if evaluation.discriminator is not None and evaluation.probability else {}

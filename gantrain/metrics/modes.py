@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from contextlib import closing
 
 import numpy as np
 from scipy.spatial.distance import cdist
 from scipy.special import rel_entr
 
-from gantrain.data import GaussianMixture, Source, StackedMnist
+from gantrain.data import GaussianMixture, Mnist, Source, StackedMnist
 from gantrain.metrics.base import Metric
-from gantrain.metrics.digit_classifier import DigitClassifier, digit_classifier
+from gantrain.metrics.classifier import Classifier, classifier_of
 from gantrain.metrics.evaluation import Evaluation, RealData
+from gantrain.metrics.protocol import Protocol
 from gantrain.ranges import SAMPLES, within
 
 AT_ONCE = 10_000
@@ -73,6 +75,7 @@ class StackedModes(Metric):
 
     keys = ("modes", "reverse_kl")
     higher_is_better = frozenset({"modes"})
+    streams = True
 
     def __init__(self, samples: int = 25_600) -> None:
         within(SAMPLES, samples=samples)
@@ -82,20 +85,29 @@ class StackedModes(Metric):
         if not isinstance(source, StackedMnist):
             raise ValueError("metric stacked_modes needs dataset=stacked_mnist: leave it out of metrics.use")
 
+    def prepare(self, real: RealData) -> None:
+        real.once(_classifier_of_digits)
+
+    def protocol(self, evaluation: Evaluation) -> Protocol:
+        space = str(evaluation.real.once(_classifier_of_digits))
+        return self.protocol_of(evaluation, samples=self.n, space=space)
+
     def __call__(self, evaluation: Evaluation) -> dict[str, float]:
         source = evaluation.real.source
         assert isinstance(source, StackedMnist)
-        classify = evaluation.real.once(_digit_classifier)
-        inside = slice(source.border, source.border + 28)
+        classify = evaluation.real.once(_classifier_of_digits)
+        rows, columns = source.inside
         counts = np.zeros(1000, np.int64)
         for samples in evaluation.batches(self.n, at_once=1000):
             if not samples.isfinite().all():
                 return dict.fromkeys(self.keys, math.nan)
-            digits = classify(samples[..., inside, inside].flatten(0, 1).unsqueeze(1)).view(-1, 3).numpy()
+            _, logits = classify(samples[..., rows, columns].flatten(0, 1).unsqueeze(1))
+            digits = logits.argmax(1).view(-1, 3).numpy()
             counts += np.bincount(digits @ np.array([100, 10, 1]), minlength=1000)
         share = counts / counts.sum()
         return {"modes": int((counts > 0).sum()), "reverse_kl": rel_entr(share, np.full(1000, 1e-3)).sum()}
 
 
-def _digit_classifier(real: RealData) -> DigitClassifier:
-    return digit_classifier(real.context)
+def _classifier_of_digits(real: RealData) -> Classifier:
+    with closing(RealData(Mnist(), real.context)) as digits:
+        return classifier_of(digits)

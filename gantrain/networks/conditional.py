@@ -10,8 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gantrain.networks.canvas import Pad
 from gantrain.networks.conditioning import condition_batch_norms, condition_every_layer, label_weights
-from gantrain.networks.layers import Pad, spectrally_normalise
+from gantrain.networks.layers import spectrally_normalise
 from gantrain.networks.network import Discriminator, Generator, WrappedDiscriminator
 
 Conditioning = Literal["concat", "embedding", "projection", "every_layer"]
@@ -91,8 +92,8 @@ class ConditionalDiscriminator(WrappedDiscriminator):
         pad: nn.Module = nn.Identity()
         beside = conditioning in ("concat", "embedding")
         if beside and inner.canvas is not None:  # the label's maps cover all of it, where black would be another label
-            pad = Pad(shape[1], inner.canvas)
-            shape = [shape[0], inner.canvas, inner.canvas]
+            pad = Pad((shape[1], shape[2]), inner.canvas)
+            shape = [shape[0], *inner.canvas]
         area = math.prod(shape[1:])
         wide = EMBEDDING_DIM if len(shape) == 1 else 1
         if beside:

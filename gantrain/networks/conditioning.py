@@ -123,4 +123,5 @@ def condition_batch_norms(network: nn.Module, classes: int, last: bool) -> None:
 def _per_feature(table: nn.Module, condition: Tensor | None, x: Tensor) -> Tensor:
     """What the table makes of each sample's condition, (N, F, 1, …), to meet features or maps x (N, F, …)."""
     assert condition is not None, "this network is conditional: it is called with a condition"
-    return table(condition).view(len(x), -1, *[1] * (x.dim() - 2))
+    values = table(condition)
+    return values.view(*values.shape, *[1] * (x.dim() - 2))

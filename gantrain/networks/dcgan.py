@@ -7,16 +7,13 @@ from typing import Literal
 
 from torch import nn
 
+from gantrain.networks.canvas import Canvas, Crop, FirstMaps, Pad
 from gantrain.networks.conditioning import Sequential
-from gantrain.networks.layers import Crop, Norm, Pad, To4x4, activation, canvas_of, initialise_dcgan, norm2d
+from gantrain.networks.layers import Norm, activation, initialise_dcgan, norm2d
 from gantrain.networks.network import Discriminator, Generator, NormByLoss, images_only
 from gantrain.ranges import WIDTH, within
 
 WIDEST = 16  # how many times `width` the widest layer has: 1024 of 64 as in the paper
-
-
-def _doublings(canvas: int) -> int:
-    return canvas.bit_length() - 3  # from 4 to the canvas
 
 
 def _upsampler(kind: str, inside: int, outside: int, bias: bool) -> nn.Module:
@@ -28,14 +25,15 @@ def _upsampler(kind: str, inside: int, outside: int, bias: bool) -> nn.Module:
 
 
 class DCGANGenerator(Generator):
-    """Noise (N, noise_dim) to images (N, C, H, H) in [-1, 1].
+    """Noise (N, noise_dim) to images (N, C, H, W) in [-1, 1].
 
-    Grows from 4x4 to the power of two at or above H in as many stages as that needs; other sizes are cropped.
+    Grows from 4x4, or 4x6 and the like, to the power of two at or above the shorter side in as many stages as that
+    needs; other sizes are cropped.
 
     Args:
-        shape: [C, H, H], H from 8 to 256.
+        shape: [C, H, W], both sides from 8 to 256.
         width: channels of the last hidden stage; each earlier one has twice as many.
-        stem: `conv` a 4x4 transposed convolution, `linear` a linear map (100 to 4x4x1024 in the paper's figure).
+        stem: `conv` a transposed convolution, `linear` a linear map (100 to 4x4x1024 in the paper's figure).
         upsample: `transposed` convolutions, `nearest` plus convolution, or `pixelshuffle`.
         norm: of every hidden stage.
 
@@ -55,28 +53,27 @@ class DCGANGenerator(Generator):
         super().__init__()
         within(WIDTH, width=width)
         channels, size = images_only(shape, "networks=dcgan")
-        canvas = canvas_of(size, 8, 256, "networks=dcgan")
-        stages = _doublings(canvas)
-        widths = [width * min(WIDEST, 2**k) for k in reversed(range(stages))]
+        canvas = Canvas.of(size, 8, 256, "networks=dcgan")
+        widths = [width * min(WIDEST, 2**k) for k in reversed(range(canvas.doublings))]
         bias = norm == "none"
         first: list[nn.Module] = (
-            [To4x4(noise_dim, widths[0], bias)]
+            [FirstMaps(noise_dim, widths[0], canvas.start, bias)]
             if stem == "linear"
-            else [nn.Unflatten(1, (noise_dim, 1, 1)), nn.ConvTranspose2d(noise_dim, widths[0], 4, bias=bias)]
+            else [nn.Unflatten(1, (noise_dim, 1, 1)), nn.ConvTranspose2d(noise_dim, widths[0], canvas.start, bias=bias)]
         )
         layers = [*first, norm2d(norm, widths[0]), nn.ReLU()]
         for inside, outside in pairwise(widths):
             layers += [_upsampler(upsample, inside, outside, bias), norm2d(norm, outside), nn.ReLU()]
-        layers += [_upsampler(upsample, widths[-1], channels, True), nn.Tanh(), Crop(size, canvas)]
+        layers += [_upsampler(upsample, widths[-1], channels, True), nn.Tanh(), Crop(size, canvas.whole)]
         self.net = Sequential(*layers)
         self.apply(initialise_dcgan)
 
 
 class DCGANDiscriminator(NormByLoss, Discriminator):
-    """Images (N, C, H, H) to logits (N,), or (N, P) for P patches.
+    """Images (N, C, H, W) to logits (N,), or (N, P) for P patches.
 
     Args:
-        shape: [C, H, H], H from 8 to 256; other sizes than powers of two are padded.
+        shape: [C, H, W], both sides from 8 to 256; padded where the shorter one is no power of two.
         width: channels of the first stage; each later one has twice as many.
         norm: of every stage but the first; `auto` is layer norm where a loss forbids samples to meet, else batch norm.
         dropout: probability, of each number after every stage.
@@ -98,12 +95,10 @@ class DCGANDiscriminator(NormByLoss, Discriminator):
         within(WIDTH, width=width)
         within("[0, 1)", dropout=dropout)
         channels, size = images_only(shape, "networks=dcgan")
-        canvas = canvas_of(size, 8, 256, "networks=dcgan")
-        stages = _doublings(canvas)
-        if discriminator == "patch":
-            stages = min(stages, 3)
+        canvas = Canvas.of(size, 8, 256, "networks=dcgan")
+        stages = min(canvas.doublings, 3) if discriminator == "patch" else canvas.doublings
         widths = [width * min(WIDEST, 2**k) for k in range(stages)]
-        self.trunk, self.canvas = Sequential(Pad(size, canvas)), canvas
+        self.trunk, self.canvas = Sequential(Pad(size, canvas.whole)), canvas.whole
         inside = channels
         for stage, outside in enumerate(widths):
             kind: Norm = "none" if stage == 0 else norm
@@ -113,7 +108,7 @@ class DCGANDiscriminator(NormByLoss, Discriminator):
             inside = outside
         if discriminator == "whole":
             self.trunk.append(nn.Flatten())
-            self.head: nn.Module = nn.Linear(inside * 16, 1)
+            self.head: nn.Module = nn.Linear(inside * canvas.places, 1)
         else:
             self.head = nn.Conv2d(inside, 1, 3, 1, 1)
         self.apply(initialise_dcgan)

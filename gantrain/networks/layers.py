@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import MutableMapping
 from typing import Any, Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations, parametrize
 from torch.nn.utils.parametrizations import _SpectralNorm
-
-from gantrain.networks.conditioning import Conditioned, call
 
 Norm = Literal["batch", "layer", "instance", "none"]
 Activation = Literal["relu", "leaky_relu", "tanh", "sigmoid", "softplus", "elu", "silu", "gelu"]
@@ -107,6 +103,21 @@ def has_spectral_norm(layer: nn.Module) -> bool:
     return any(isinstance(part, _SpectralNorm) for part in chain.children())
 
 
+def fold_parametrizations(module: nn.Module) -> None:
+    """Puts what parametrizations make of a tensor, such as spectral norm of a weight, in the tensor's place.
+
+    PyTorch's own way takes the tensor out of the layer's class, which copies of the layer share.
+    """
+    for part in module.modules():
+        chains = getattr(part, "parametrizations", None)
+        if isinstance(chains, nn.ModuleDict):
+            values = {name: getattr(part, name).detach().clone() for name in chains}
+            del part.parametrizations
+            (part.__class__,) = type(part).__bases__  # the class from before
+            for name, value in values.items():
+                part.register_parameter(name, nn.Parameter(value, requires_grad=False))
+
+
 def initialise_dcgan(module: nn.Module) -> None:
     """N(0, 0.02²) for weights, N(1, 0.02²) for the gains of norms (Radford et al. 2015)."""
     if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
@@ -116,56 +127,6 @@ def initialise_dcgan(module: nn.Module) -> None:
     elif isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, nn.InstanceNorm2d)):
         nn.init.normal_(module.weight, 1.0, 0.02)
         nn.init.zeros_(module.bias)
-
-
-def canvas_of(size: int, smallest: int, largest: int, model: str) -> int:
-    """The power of two on which a network works for images of side `size`.
-
-    Raises:
-        ValueError: the size is out of range.
-    """
-    if not smallest <= size <= largest:
-        raise ValueError(
-            f"{model} works on images of side {smallest} to {largest}, got {size}: set networks=mlp, or "
-            "dataset.image_size where the dataset has it"
-        )
-    return 2 ** math.ceil(math.log2(size))
-
-
-class Pad(nn.Module):
-    """Widens images to the canvas with black (-1), evenly on all sides."""
-
-    def __init__(self, size: int, canvas: int) -> None:
-        super().__init__()
-        self.canvas = canvas
-        before = (canvas - size) // 2
-        self.widths = (before, canvas - size - before) * 2
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.pad(x, self.widths, value=-1.0)
-
-
-class Crop(nn.Module):
-    """Takes the centre of the canvas: the inverse of `Pad`."""
-
-    def __init__(self, size: int, canvas: int) -> None:
-        super().__init__()
-        self.size, self.before = size, (canvas - size) // 2
-
-    def forward(self, x: Tensor) -> Tensor:
-        inside = slice(self.before, self.before + self.size)
-        return x[..., inside, inside]
-
-
-class To4x4(Conditioned):
-    """Noise (N, nz) to maps (N, C, 4, 4) by one linear map."""
-
-    def __init__(self, noise_dim: int, channels: int, bias: bool = True) -> None:
-        super().__init__()
-        self.linear = nn.Linear(noise_dim, channels * 16, bias=bias)
-
-    def forward(self, noise: Tensor, condition: Tensor | None = None) -> Tensor:
-        return call(self.linear, noise, condition).unflatten(1, (-1, 4, 4))
 
 
 class StddevLayer(nn.Module):

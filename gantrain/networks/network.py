@@ -29,14 +29,15 @@ class Discriminator(nn.Module, Automatic):
     """Samples (N, *shape) to logits (N,), or (N, P) where it judges P patches.
 
     `trunk` makes features, `head` makes the logit of them, so that a trick may look at or change what lies between.
-    `flat`: it looks at images as vectors (N, D). `canvas`: the side to which its trunk widens images; None where it
-    takes them as they are. Whether samples meet in it is a question for `gantrain.networks.layers.samples_meet`.
+    `flat`: it looks at images as vectors (N, D). `canvas`: the height and width to which its trunk widens images; None
+    where it takes them as they are. Whether samples meet in it is a question for
+    `gantrain.networks.layers.samples_meet`.
     """
 
     trunk: nn.Sequential
     head: nn.Module
     flat: bool = False
-    canvas: int | None = None
+    canvas: tuple[int, int] | None = None
 
     def __init_subclass__(cls, **settings: Any) -> None:
         super().__init_subclass__(**settings)
@@ -105,16 +106,14 @@ def check_shape(shape: list[int]) -> None:
         raise ValueError(f"shape must be [C, H, W] for images or [D] for numbers, got {shape}")
 
 
-def images_only(shape: list[int], model: str) -> tuple[int, int]:
-    """Channels and side of square images.
+def images_only(shape: list[int], model: str) -> tuple[int, tuple[int, int]]:
+    """Channels of images, and their height and width.
 
     Raises:
-        ValueError: the samples are numbers, or not square.
+        ValueError: the samples are numbers.
     """
     check_shape(shape)
     if len(shape) != 3:
         raise ValueError(f"{model} works on images, but here are points of {shape[0]} numbers: set networks=mlp")
     channels, height, width = shape
-    if height != width:
-        raise ValueError(f"{model} works on square images, got {height}x{width}")
-    return channels, height
+    return channels, (height, width)

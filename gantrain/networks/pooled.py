@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
+from gantrain.networks.canvas import in_words
 from gantrain.networks.conditioning import Sequential
 from gantrain.networks.layers import Norm, norm2d
 from gantrain.networks.network import Discriminator, images_only
@@ -11,10 +12,10 @@ from gantrain.ranges import WIDTH, within
 
 
 class PooledDiscriminator(Discriminator):
-    """Images (N, C, H, H) to logits (N,): five convolutions, two maximum poolings, and the mean over what is left.
+    """Images (N, C, H, W) to logits (N,): five convolutions, two maximum poolings, and the mean over what is left.
 
     Args:
-        shape: [C, H, H], H 16 or more.
+        shape: [C, H, W], both sides 16 or more.
         width: channels of the first layer; 32 in the paper.
         norm: after every convolution.
         dropout: probability, after either pooling.
@@ -28,8 +29,8 @@ class PooledDiscriminator(Discriminator):
         within(WIDTH, width=width)
         within("[0, 1)", dropout=dropout)
         channels, size = images_only(shape, "this network")
-        if size < 16:
-            raise ValueError(f"this network works on images of 16 pixels or more, got {size}")
+        if min(size) < 16:
+            raise ValueError(f"this network works on images of 16 pixels or more, got {in_words(size)}")
 
         def convolution(inside: int, outside: int, kernel: int, padding: int) -> list[nn.Module]:
             bias = norm == "none"

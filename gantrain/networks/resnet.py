@@ -7,14 +7,15 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gantrain.networks.canvas import Canvas, Crop, FirstMaps, Pad
 from gantrain.networks.conditioning import Conditioned, Sequential, call
-from gantrain.networks.layers import Crop, Norm, Pad, To4x4, canvas_of, norm2d, spectrally_normalise
+from gantrain.networks.layers import Norm, norm2d, spectrally_normalise
 from gantrain.networks.network import Discriminator, Generator, images_only
 from gantrain.ranges import WIDTH, within
 
 
 def _width_at(width: int, side: int) -> int:
-    """Channels at a resolution: `width` up to 32x32, half as many for each doubling beyond."""
+    """Channels where the shorter side is `side`: `width` up to 32, half as many for each doubling beyond."""
     return max(width * 32 // max(side, 32), 16)
 
 
@@ -54,11 +55,11 @@ class Block(Conditioned):
 
 
 class ResNetGenerator(Generator):
-    """Noise (N, noise_dim) to images (N, C, H, H) in [-1, 1], one block per doubling from 4x4.
+    """Noise (N, noise_dim) to images (N, C, H, W) in [-1, 1], one block per doubling from 4x4, or 4x6 and the like.
 
     Args:
-        shape: [C, H, H], H from 16 to 128; other sizes than powers of two are cropped.
-        width: channels up to 32x32; half as many for each doubling beyond.
+        shape: [C, H, W], both sides from 16 to 128; cropped where the shorter one is no power of two.
+        width: channels up to a side of 32; half as many for each doubling beyond.
         norm: in the blocks.
 
     Raises:
@@ -69,14 +70,15 @@ class ResNetGenerator(Generator):
         super().__init__()
         within(WIDTH, width=width)
         channels, size = images_only(shape, "networks=resnet")
-        canvas = canvas_of(size, 16, 128, "networks=resnet")
-        layers: list[nn.Module] = [To4x4(noise_dim, width)]
+        canvas = Canvas.of(size, 16, 128, "networks=resnet")
+        layers: list[nn.Module] = [FirstMaps(noise_dim, width, canvas.start)]
         side, inside = 4, width
-        while side < canvas:
+        while side < canvas.shorter:
             side, outside = side * 2, _width_at(width, side * 2)
             layers.append(Block(inside, outside, "up", norm))
             inside = outside
-        layers += [norm2d(norm, inside), nn.ReLU(), nn.Conv2d(inside, channels, 3, 1, 1), nn.Tanh(), Crop(size, canvas)]
+        layers += [norm2d(norm, inside), nn.ReLU(), nn.Conv2d(inside, channels, 3, 1, 1), nn.Tanh()]
+        layers.append(Crop(size, canvas.whole))
         self.net = Sequential(*layers)
         _initialise(self)
 
@@ -89,11 +91,11 @@ class SumPool(nn.Module):
 
 
 class ResNetDiscriminator(Discriminator):
-    """Images (N, C, H, H) to logits (N,): blocks that halve down to 8x8, then two that keep it.
+    """Images (N, C, H, W) to logits (N,): blocks that halve the shorter side down to 8, then two that keep it.
 
     Args:
-        shape: [C, H, H], H from 16 to 128; other sizes than powers of two are padded.
-        width: channels up to 32x32; half as many for each doubling beyond.
+        shape: [C, H, W], both sides from 16 to 128; padded where the shorter one is no power of two.
+        width: channels up to a side of 32; half as many for each doubling beyond.
         norm: in the blocks.
         spectral_norm: of every layer.
         head_bias: the logit has a bias; not in the reference code of Miyato & Koyama 2018.
@@ -113,12 +115,12 @@ class ResNetDiscriminator(Discriminator):
         super().__init__()
         within(WIDTH, width=width)
         channels, size = images_only(shape, "networks=resnet")
-        canvas = canvas_of(size, 16, 128, "networks=resnet")
-        self.trunk, self.canvas = Sequential(Pad(size, canvas)), canvas
-        side, inside = canvas, channels
+        canvas = Canvas.of(size, 16, 128, "networks=resnet")
+        self.trunk, self.canvas = Sequential(Pad(size, canvas.whole)), canvas.whole
+        side, inside = canvas.shorter, channels
         while side > 8:
             side, outside = side // 2, _width_at(width, side)
-            self.trunk.append(Block(inside, outside, "down", norm, first=side == canvas // 2))
+            self.trunk.append(Block(inside, outside, "down", norm, first=side == canvas.shorter // 2))
             inside = outside
         for _ in range(2):
             self.trunk.append(Block(inside, width, "keep", norm))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from typing import TextIO
@@ -46,10 +47,20 @@ class Bar:
     """Progress: a bar on a terminal, else a plain line now and then. Speed and time left count from where it began.
 
     Args:
+        seconds: after which it ends however far it is; None for no such limit.
         every: seconds between plain lines; the first ones come sooner.
     """
 
-    def __init__(self, console: Console, start: int, steps: int, batch_size: int, every: float = 15.0) -> None:
+    def __init__(
+        self,
+        console: Console,
+        start: int,
+        steps: int,
+        batch_size: int,
+        seconds: float | None = None,
+        every: float = 15.0,
+    ) -> None:
+        self._seconds = math.inf if seconds is None else seconds
         self._console, self._start, self._steps, self._batch = console, start, steps, batch_size
         self._began = time.monotonic()
         self._every, self._next = every, 2.0
@@ -72,8 +83,8 @@ class Bar:
             self._bar.set_postfix_str(text, refresh=False)
             self._bar.update(step - self._bar.n)
         elif elapsed >= self._next or step == self._steps:
-            left = (self._steps - step) / speed
-            self._console.say(f"step {step:,} of {self._steps:,}  {text}  {_clock(elapsed)} gone, {_clock(left)} left")
+            left = min((self._steps - step) / speed, max(self._seconds - elapsed, 0.0))
+            self._console.say(f"step {step:,} of {self._steps:,}  {text}  {clock(elapsed)} gone, {clock(left)} left")
             self._next = max(self._next * 2, elapsed) if elapsed < self._every else elapsed + self._every
 
     def close(self) -> None:
@@ -81,7 +92,8 @@ class Bar:
             self._bar.close()
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """A span of time as minutes and seconds, with hours where there are some."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -74,5 +74,5 @@ def _frame(file: Path) -> Image.Image | None:
     try:
         with read(file) as stream:
             return Image.open(stream, formats=["PNG"]).convert("RGB").quantize(128)
-    except (OSError, SyntaxError, ValueError):  # what Pillow makes of a damaged file
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):  # what Pillow makes of a damaged file
         return None

@@ -1,32 +1,45 @@
-"""Every logged number and picture: TensorBoard, metrics.jsonl and samples/."""
+"""Every logged number and picture: metrics.jsonl and samples/, and the sinks that were chosen."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 from torch import Tensor
-from torch.utils.tensorboard import SummaryWriter
-from torch.utils.tensorboard.summary import hparams
 
+from gantrain.errors import Stopped, UserError
 from gantrain.report import pictures
+from gantrain.report.sinks import Ended, Sink, sinks_of
 from gantrain.runs import RunFolder
 
 
 class Recorder:
-    """Writes what a run logs into its folder.
+    """Writes what a run logs into its folder, and hands it to its sinks.
+
+    A sink that fails is left out from then on, which is said once: what is in the folder is whole without it.
 
     Args:
         folder: of the run.
         step: where the run goes on; what was logged beyond it, after the checkpoint, is dropped.
+        sinks: where else numbers and pictures go, by name.
+        chosen: settings of the run, by name, for sinks that keep them from the beginning.
+        say: is told of a sink that fails.
 
     Raises:
         UserError: one of these is a link.
     """
 
-    def __init__(self, folder: RunFolder, step: int = 0) -> None:
+    def __init__(
+        self,
+        folder: RunFolder,
+        step: int = 0,
+        sinks: Sequence[str] = ("tensorboard",),
+        chosen: Mapping[str, Any] | None = None,
+        say: Callable[[str], None] = print,
+    ) -> None:
         self.folder = folder
+        self._sinks, self._chosen, self._say = sinks_of(sinks), dict(chosen or {}), say
         folder.samples.make()
         self._open(step)
 
@@ -38,23 +51,36 @@ class Recorder:
     def _open(self, step: int) -> None:
         kept = self.folder.numbers.open(step)
         self.folder.samples.rewind(step)
-        purge = (step + 1 if step else 0) if self.folder.has_events() else None
-        self._board = SummaryWriter(str(self.folder), purge_step=purge)
         self.latest: dict[str, float] = {}
         for line in kept:
             self.latest |= {tag: value for tag, value in line.items() if tag != "step" and value is not None}
+        self._each(lambda sink: sink.open(self.folder, step, self._chosen))
+
+    def _each(self, do: Callable[[Sink], None]) -> None:
+        for name, sink in list(self._sinks.items()):
+            try:
+                do(sink)
+            except UserError:
+                raise
+            except Exception as error:  # a tracker's network, its account, its disk
+                del self._sinks[name]
+                reason = " ".join(str(error).split()) or type(error).__name__
+                self._say(f"log.sinks: {name} failed, and the run goes on without it: {reason}")
 
     def numbers(self, values: Mapping[str, float], step: int) -> None:
         """Scalars, by tag; one line of metrics.jsonl. What is not finite is null there."""
-        for tag, value in values.items():
-            self._board.add_scalar(tag, value, step)
         self.folder.numbers.add(values, step)
         self.latest |= values
+        self._each(lambda sink: sink.numbers(values, step))
 
     def picture(self, page: np.ndarray, step: int) -> None:
         """A picture of samples, (height, width, C)."""
-        self._board.add_image("samples", page, step, dataformats="HWC")
         pictures.save(page, self.folder.samples.of_step(step))
+        self._each(lambda sink: sink.picture("samples", page, step))
+
+    def note(self, tag: str, words: str, step: int) -> None:
+        """Words, in Markdown, where a sink has room for them."""
+        self._each(lambda sink: sink.note(tag, words, step))
 
     def has_picture(self, step: int) -> bool:
         """Whether the picture of this step is there."""
@@ -62,23 +88,22 @@ class Recorder:
 
     def real(self, page: np.ndarray) -> None:
         """A picture of real data, to compare with."""
-        self._board.add_image("real", page, 0, dataformats="HWC")
         pictures.save(page, self.folder.samples.real)
+        self._each(lambda sink: sink.picture("real", page, 0))
 
     def histograms(self, values: Mapping[str, Tensor], step: int) -> None:
         """Histograms, by tag, of what is finite in each tensor."""
+        found: dict[str, np.ndarray] = {}
         for tag, value in values.items():
             finite = value.detach().float().cpu()
             finite = finite[finite.isfinite()]
             if finite.numel():
-                self._board.add_histogram(tag, finite, step)
+                found[tag] = finite.numpy()
+        self._each(lambda sink: sink.histograms(found, step))
 
     def settings(self, chosen: Mapping[str, Any], final: Mapping[str, float]) -> None:
-        """What was chosen beside what came out, for TensorBoard's HPARAMS page."""
-        plain = {k: v if isinstance(v, (bool, int, float, str)) else str(v) for k, v in chosen.items()}
-        writer = self._board._get_file_writer()
-        for summary in hparams(plain, dict(final)):
-            writer.add_summary(summary)
+        """What was chosen beside what came out."""
+        self._each(lambda sink: sink.settings(chosen, final))
 
     def finish(self) -> None:
         """final.png is the last picture, training.gif all of them."""
@@ -88,6 +113,13 @@ class Recorder:
             samples.keep_last_as_final()
             pictures.animate(drawn, samples.animation)
 
-    def close(self) -> None:
-        self._board.close()
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.close("finished" if kind is None else "stopped" if issubclass(kind, Stopped) else "failed")
+
+    def close(self, ended: Ended = "finished") -> None:
+        """Closes every file, and tells the sinks how the run ended."""
+        self._each(lambda sink: sink.close(ended))
         self.folder.numbers.close()

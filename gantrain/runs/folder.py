@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 from typing import Self, TextIO
 
-from gantrain.files import append, read_text, write_text
+from gantrain.files import append, folder_in, read_text, refuse_link, write_text
 from gantrain.runs.checkpoints import FOLDER, CheckpointFiles
+from gantrain.runs.exports import ExportFiles
+from gantrain.runs.judgements import EvaluationFile, ProtocolFile
 from gantrain.runs.numbers import LoggedNumbers
 from gantrain.runs.samples import SampleFiles
+from gantrain.runs.sinks import SinkFile
 from gantrain.runs.status import StatusFile
 
 
@@ -26,6 +30,11 @@ class RunFolder:
         self.numbers = LoggedNumbers(path / "metrics.jsonl")
         self.checkpoints = CheckpointFiles(path / FOLDER)
         self.samples = SampleFiles(path / "samples")
+        self.exports = ExportFiles(path / "exports")
+        self.protocols = ProtocolFile(path / "protocols.json")
+        self.evaluations = EvaluationFile(path / "evaluations.jsonl")
+        self.sinks = SinkFile(path / "sinks.json")
+        self.report = path / "report.html"
         self._config = path / "config.yaml"
 
     @classmethod
@@ -66,12 +75,24 @@ class RunFolder:
         """
         return append(self.path / "run.log")
 
+    def fresh_projector(self, name: str) -> Path:
+        """An empty folder for TensorBoard's projector, in the place of what was there under this name.
+
+        Raises:
+            UserError: it is a link, or lies in one.
+        """
+        folder = refuse_link(folder_in(self.path, "projector") / name)
+        if folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir()
+        return folder
+
     def has_events(self) -> bool:
         """Whether TensorBoard has been written to."""
         return any(self.path.glob("events.out.tfevents.*"))
 
     def fork(self, parent: Path) -> Self:
-        """A new one below `parent`, with the numbers that this one has logged.
+        """A new one below `parent`, with the numbers that this one has logged and the commands that made them.
 
         Raises:
             UserError: they are in a link.
@@ -79,6 +100,7 @@ class RunFolder:
         past = self.numbers.text()
         fork = self.fresh(parent)
         fork.numbers.put(past)
+        fork.status.inherit(self.status.read())
         return fork
 
 

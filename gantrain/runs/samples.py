@@ -35,8 +35,15 @@ class SampleFiles:
         """The picture of this step, which may be missing."""
         return self.path / f"{step:08d}.png"
 
+    @property
+    def has_real(self) -> bool:
+        """Whether the picture of real data is there, and neither it nor the folder is a link."""
+        return self.real.is_file() and not self.real.is_symlink() and not self.path.is_symlink()
+
     def by_step(self) -> list[Path]:
-        """The pictures that are there for a step, oldest first."""
+        """The pictures that are there for a step, oldest first; none where the folder is a link."""
+        if self.path.is_symlink():
+            return []
         found = (file for file in self.path.glob("*.png") if re.fullmatch(r"\d{8,}", file.stem))
         return sorted(file for file in found if not file.is_symlink())
 
@@ -52,6 +59,9 @@ class SampleFiles:
             shutil.copyfileobj(source, stream)
 
     def asked(self, step: int, n: int, seed: int, words: Mapping[str, str], suffix: str) -> Path:
-        """The file of n samples that were asked for with this seed and these words, such as class=3."""
+        """The file of n samples that were asked for with this seed and these words, such as class=3.
+
+        Without a suffix it is a folder.
+        """
         wished = "".join(f"_{word}-{value}" for word, value in words.items())
-        return self.path / f"step{step}_n{n}_seed{seed}{wished}.{suffix}"
+        return self.path / f"step{step}_n{n}_seed{seed}{wished}{suffix and '.'}{suffix}"

@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,12 +43,22 @@ class Status:
     heartbeat: str | None = None
     """When it was last known to live."""
     command: str | None = None
-    """The command line as it was typed."""
+    """The command line of that process as it was typed."""
+    commands: Sequence[str] = ()
+    """Every command line that trained the run, the first of all first."""
+    findings: list[Mapping[str, Any]] = field(default_factory=list)
+    """What was found to be wrong so far, each with name, step, title, evidence, advice and severity."""
+    verdict: Mapping[str, Any] | None = None
+    """Whether it works: state, sentence, evidence and advice; None before the end."""
+
+    @property
+    def all_commands(self) -> Sequence[str]:
+        """`commands`; of an earlier version the one that it kept."""
+        return self.commands or [command for command in (self.command,) if command]
 
 
-KINDS = {"pid": int, "versions": dict} | {
-    fact.name: str for fact in fields(Status) if fact.name not in ("pid", "versions")
-}
+KINDS = {"pid": int, "versions": dict, "commands": list, "findings": list, "verdict": dict}
+KINDS |= {fact.name: str for fact in fields(Status) if fact.name not in KINDS}
 
 
 class StatusFile:
@@ -85,13 +95,25 @@ class StatusFile:
                 started=_now(),
                 heartbeat=_now(),
                 command=command,
+                commands=[*self.read().all_commands, command],
             )
         )
+
+    def inherit(self, earlier: Status) -> None:
+        """Keeps the command lines of the run of which this one is a fork; it has not begun itself."""
+        if earlier.all_commands:
+            self._write(Status(commands=list(earlier.all_commands)))
 
     def beat(self) -> None:
         """Says that the run which this object began still lives; at most every `BEAT` seconds, and not synced."""
         if self._written is not None and time.monotonic() - self._beaten >= BEAT:
             self._write(replace(self._written, heartbeat=_now()), sync=False)
+
+    def judge(self, findings: Sequence[Mapping[str, Any]], verdict: Mapping[str, Any] | None = None) -> None:
+        """Says what was found to be wrong so far, and at the end whether it works; of a run that is over, once more."""
+        beat = _now() if self._written else self.read().heartbeat
+        said = self._written or self.read()
+        self._write(replace(said, findings=list(findings), verdict=verdict, heartbeat=beat))
 
     def end(self, status: str, reason: str | None = None) -> None:
         """Says how the run ended: finished, stopped or failed. What was said of its process stays."""

@@ -57,6 +57,7 @@ class SweepFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.table = path / "summary.csv"
+        self.report = path / "report.html"
         self.plan_file = path / "sweep.json"
 
     @classmethod
@@ -98,8 +99,9 @@ class SweepFolder:
         return f"{number:03d}"
 
     def jobs(self) -> list[JobFolder]:
-        """The folders of the jobs that have begun, in order."""
-        return [job for job in map(JobFolder, sorted(self.path.iterdir())) if job.is_job]
+        """The folders of the jobs that have begun, in order, without links."""
+        paths = (path for path in sorted(self.path.iterdir()) if not path.is_symlink())
+        return [job for job in map(JobFolder, paths) if job.is_job]
 
     def write_table(self, text: str) -> None:
         """What became of each job, as CSV."""

@@ -21,6 +21,10 @@ from gantrain.training.meter import Clock
 from gantrain.training.rounds import Rounds
 from gantrain.training.signals import noted_signals
 from gantrain.training.state import Progress
+from gantrain.training.watch import Watch
+
+SAID = 5
+"""Figures of an evaluation that fit into a line."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ class Limits:
         if progress.step >= self.steps:
             return "all steps are done"
         if self.minutes is not None and progress.seconds >= 60 * self.minutes:
-            return f"{self.minutes:g} minutes are over"
+            return "1 minute is over" if self.minutes == 1 else f"{self.minutes:g} minutes are over"
         return progress.ended
 
     def better(self, value: float | None, than: float | None) -> bool:
@@ -80,6 +84,8 @@ class Run:
     """The figures of every metric, by tag."""
     probe_samples: Callable[[], Tensor]
     """A few samples, to see whether they are finite."""
+    watch: Watch
+    """Over the run's health."""
 
 
 def train(run: Run) -> dict[str, float]:
@@ -89,19 +95,23 @@ def train(run: Run) -> dict[str, float]:
         Stopped: a signal came; the run was saved.
         NotFinite: a loss, a weight or a sample is no number; nothing was saved over a good checkpoint.
     """
-    progress, limits, recorder, rounds = run.progress, run.limits, run.recorder, run.rounds
+    progress, limits, recorder, rounds, watch = run.progress, run.limits, run.recorder, run.rounds, run.watch
     game, learners = rounds.game, rounds.learners
     began, before = time.monotonic(), progress.seconds
-    bar = Bar(run.console, progress.step, limits.steps, rounds.batch_size)
+    seconds_left = None if limits.minutes is None else 60 * limits.minutes - before
+    bar = Bar(run.console, progress.step, limits.steps, rounds.batch_size, seconds_left)
     clock = Clock(progress.step, rounds.batches.waited, rounds.batch_size)
     best = run.checkpoints.files.best_figure(limits.best, progress.step) if limits.best else None
     best = best if limits.better(best, progress.best) else progress.best
     ended: str | None = None
     stopped: signal.Signals | None = None
+    watch.replay()
 
     with noted_signals() as caught:
         if progress.step == 0:
-            recorder.picture(run.render_picture(0), 0)
+            with clock.beside():
+                watch.look(0)
+                recorder.picture(run.render_picture(0), 0)
         if limits.rollbacks and run.checkpoints.files.last() is None:  # it may go back as far as here
             _check(run, {}, state=True)
             run.checkpoints.save(game, learners, progress)
@@ -125,7 +135,9 @@ def train(run: Run) -> dict[str, float]:
             numbers = rounds.meter.read(go_on=not (logging or saving)) if logging or saving or evaluating else {}
             if logging or saving:
                 rates = {f"lr/{name}": learner.rate for name, learner in learners.items()}
-                recorder.numbers(numbers | rates | clock.read(step, rounds.batches.waited), step)
+                speeds = clock.read(step, rounds.batches.waited) | rounds.machine.memory()
+                recorder.numbers(numbers | rates | speeds, step)
+                watch.see(step, numbers | rates)
                 bar.show({name: numbers[f"loss/{name}/total"] for name in learners})
             if not owing:
                 bar.at(step)
@@ -148,10 +160,12 @@ def train(run: Run) -> dict[str, float]:
 
             # evaluate
             if evaluating:
-                progress.figures = figures = run.evaluate()
+                with clock.beside():
+                    progress.figures = figures = run.evaluate()
                 if figures:
-                    recorder.numbers(figures, step)
-                    run.console.say(f"step {step:,}  " + "  ".join(f"{_last(k)} {v:.4g}" for k, v in figures.items()))
+                    recorder.numbers(figures | {"speed/evaluation": clock.share_beside()}, step)
+                    watch.see(step, figures)
+                    run.console.say(f"step {step:,}  {_said(figures)}")
                 value = figures.get(limits.best) if limits.best else None
                 if scheduled:  # the one that ends a run teaches nothing: a run that goes on would not have had it
                     progress.ended = game.tricks.should_stop(figures)
@@ -164,9 +178,11 @@ def train(run: Run) -> dict[str, float]:
                         best = value
                         run.checkpoints.files.mark_best(file)
 
-            # sample
+            # sample, and look whether all is well
             if (limits.samples.due(step) or ended) and not (owing and recorder.has_picture(step)):
-                recorder.picture(run.render_picture(step), step)
+                with clock.beside():
+                    watch.look(step)
+                    recorder.picture(run.render_picture(step), step)
             owing = False
         bar.close()
         recorder.finish()
@@ -176,8 +192,10 @@ def train(run: Run) -> dict[str, float]:
     return progress.figures or {}
 
 
-def _last(tag: str) -> str:
-    return tag.rpartition("/")[2]
+def _said(figures: Mapping[str, float]) -> str:
+    """The first few figures in a line."""
+    said = [f"{tag.rpartition('/')[2]} {value:.4g}" for tag, value in figures.items()]
+    return "  ".join(said[:SAID]) + (f"  and {len(said) - SAID} more" if len(said) > SAID else "")
 
 
 def _check(run: Run, numbers: Mapping[str, float], state: bool) -> None:
@@ -201,6 +219,7 @@ def _go_back(run: Run, fault: NotFinite) -> None:
     rounds.machine.place(rounds.game)
     rounds.meter.clear()
     run.recorder.rewind(progress.step)
+    run.watch.replay()
     run.console.say(f"{fault}: back to step {progress.step:,}, {progress.rollbacks} of {run.limits.rollbacks} times")
 
 

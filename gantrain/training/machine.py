@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -10,6 +11,11 @@ import torch
 from torch import nn
 
 from gantrain.errors import UserError
+
+try:
+    import resource
+except ImportError:  # not on Windows
+    resource = None  # type: ignore[assignment]
 
 _DEFAULT_THREADS = torch.get_num_threads()  # before a run of a sweep sets its own
 
@@ -33,6 +39,18 @@ class Machine:
         module.to(self.device)
         if self.dtype != torch.float32:
             module.to(memory_format=torch.channels_last)
+
+    def memory(self) -> dict[str, float]:
+        """The most memory that this process has held so far, in GiB: the device's, of the CPU the main memory.
+
+        Nothing where it is not known.
+        """
+        if self.device.type == "cuda":
+            return {"memory/peak_gib": torch.cuda.max_memory_allocated(self.device) / 2**30}
+        if resource is None:
+            return {}
+        held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # in KiB, but on a Mac in bytes
+        return {"memory/peak_gib": held / (2**30 if sys.platform == "darwin" else 2**20)}
 
     def __str__(self) -> str:
         name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else str(self.device)

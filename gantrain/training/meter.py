@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -49,7 +51,7 @@ class Meter:
 
 
 class Clock:
-    """Speeds since the last reading.
+    """Speeds since the last reading, without the time that was spent beside training.
 
     Args:
         step, waited: where the run stands: rounds played, and seconds spent waiting for data.
@@ -58,12 +60,27 @@ class Clock:
 
     def __init__(self, step: int, waited: float, batch_size: int) -> None:
         self._batch_size = batch_size
-        self._mark = (time.monotonic(), step, waited)
+        self._began, self._beside = time.monotonic(), 0.0
+        self._mark = (self._began, step, waited, self._beside)
+
+    @contextmanager
+    def beside(self) -> Iterator[None]:
+        """While something else than training is done, such as an evaluation."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self._beside += time.monotonic() - began
+
+    def share_beside(self) -> float:
+        """The share of the time so far that was spent beside training."""
+        return self._beside / max(time.monotonic() - self._began, 1e-9)
 
     def read(self, step: int, waited: float) -> dict[str, float]:
         """The speeds up to here."""
-        then, self._mark = self._mark, (time.monotonic(), step, waited)
-        seconds, steps, waited = (now - was for now, was in zip(self._mark, then, strict=True))
+        then, self._mark = self._mark, (time.monotonic(), step, waited, self._beside)
+        seconds, steps, waited, beside = (now - was for now, was in zip(self._mark, then, strict=True))
+        seconds -= beside
         images = steps * self._batch_size
         return {
             "speed/images_per_second": images / max(seconds, 1e-9),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,7 @@ from gantrain.training.finite import Skipping, largest_magnitudes
 from gantrain.training.machine import Machine
 from gantrain.training.meter import Meter
 from gantrain.training.state import Learner, Progress
+from gantrain.training.vitals import Vitals
 from gantrain.turns import Batch, Turn
 
 
@@ -41,6 +43,7 @@ class Rounds:
         self.game, self.learners, self.batches, self.machine = game, learners, batches, machine
         self.seed, self.steps, self.batch_size, self.accumulate = seed, steps, batch_size, accumulate
         self.meter = Meter(machine.device)
+        self.vitals = Vitals(game, self.meter)
         self.skipping = Skipping(game, machine.device) if skip else None
         self._step = torch.zeros((), dtype=torch.int64, device=machine.device)
         self._scheduled = game.scheduled()
@@ -97,7 +100,8 @@ class Rounds:
             self.meter.add(f"grad_norm/{turn.player}", nn.utils.get_total_norm(gradients))
             for tag, value in self.game.tricks.numbers().items():
                 self.meter.add(tag, value)
-        self._update(learner, turn.batches * self.batch_size)
+        with self.vitals.update(learner) if observe else nullcontext():
+            self._update(learner, turn.batches * self.batch_size)
         if self.skipping and finite is not None:
             self.skipping.end(learner, finite, self.meter)
 
@@ -124,8 +128,9 @@ class Rounds:
                 parameter.requires_grad_(id(parameter) in own)
 
     def _backward(self, player: str, batch: Batch, observe: bool) -> None:
-        self.game.observed = {}
-        with self.machine.autocast():
+        self.game.observed, self.game.observed_fakes = {}, None
+        watching = self.vitals.units(player) if observe else nullcontext()
+        with self.machine.autocast(), watching:
             terms = self.game.terms(player, batch)
         total = torch.stack(list(terms.values())).sum()
         (total / self.accumulate).backward()
@@ -134,6 +139,7 @@ class Rounds:
         self.meter.add(f"loss/{player}/total", total)
         if observe and self.game.observed:
             self._observe(player, self.game.observed)
+            self.vitals.samples(batch)
 
     def _observe(self, player: str, logits: Mapping[str, Tensor]) -> None:
         adversarial = self.game.loss.adversarial

@@ -70,6 +70,11 @@ class ADA(Trick):
     def numbers(self) -> Mapping[str, Tensor]:
         return {"p": self.p}
 
+    def show(self) -> str:
+        """At half its strength, for it begins with none."""
+        self.p.fill_(0.5)
+        return f"{self.name} at p = 1/2: {', '.join(self.augmentations)}"
+
     def augment(self, x: Tensor, batch: Batch) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):  # places in bf16 would be pixels away
             x = x.float()
@@ -117,7 +122,7 @@ class ADA(Trick):
             flip = self._with(self.p, 1 - 2 * torch.randint(0, 2, (n,), device=device).float(), 1.0)
             place = place @ scaling(flip, torch.ones_like(flip))
             quarter = torch.randint(0, 4, (n,), device=device) * (math.pi / 2)
-            place = place @ rotation(self._with(self.p, quarter, 0.0))
+            place = place @ rotation(self._with(self.p, quarter, 0.0), height / width)
             pixels = [(uniform(-0.125, 0.125) * side).round() * 2 / side for side in (width, height)]
             moved = torch.rand(n, device=device) < self.p
             place = place @ translation(*(torch.where(moved, shift, 0.0) for shift in pixels))
@@ -126,10 +131,10 @@ class ADA(Trick):
             chance = 1 - (1 - self.p).sqrt()
             size = self._with(self.p, torch.exp2(normal(0.2)), 1.0)
             place = place @ scaling(size, size)
-            place = place @ rotation(self._with(chance, uniform(-math.pi, math.pi), 0.0))
+            place = place @ rotation(self._with(chance, uniform(-math.pi, math.pi), 0.0), height / width)
             stretch = self._with(self.p, torch.exp2(normal(0.2)), 1.0)
             place = place @ scaling(stretch, 1 / stretch)
-            place = place @ rotation(self._with(chance, uniform(-math.pi, math.pi), 0.0))
+            place = place @ rotation(self._with(chance, uniform(-math.pi, math.pi), 0.0), height / width)
             moved = torch.rand(n, device=device) < self.p
             place = place @ translation(*(torch.where(moved, 2 * normal(0.125), 0.0) for _ in range(2)))
         return place
@@ -165,10 +170,10 @@ def scaling(x: Tensor, y: Tensor) -> Tensor:
     return _matrix([[x, zero, zero], [zero, y, zero], [zero, zero, one]])
 
 
-def rotation(angle: Tensor) -> Tensor:
-    """Radians (N,) to (N, 3, 3)."""
+def rotation(angle: Tensor, aspect: float = 1.0) -> Tensor:
+    """Radians (N,) to (N, 3, 3), for pictures whose height is `aspect` times their width."""
     cos, sin, zero, one = angle.cos(), angle.sin(), torch.zeros_like(angle), torch.ones_like(angle)
-    return _matrix([[cos, -sin, zero], [sin, cos, zero], [zero, zero, one]])
+    return _matrix([[cos, -sin * aspect, zero], [sin / aspect, cos, zero], [zero, zero, one]])
 
 
 def translation(x: Tensor, y: Tensor) -> Tensor:

@@ -83,6 +83,10 @@ class Trick(LateBuffers, Automatic, HasSchedules):
         """The fakes of a discriminator's turn."""
         return fakes
 
+    def show(self) -> str:
+        """Gets ready for a look at what it makes of pictures before a run, and says in a few words what is seen."""
+        return self.name
+
     def augment(self, x: Tensor, batch: Batch) -> Tensor:
         """Samples as the discriminator is shown them, real and fake alike; differentiable.
 

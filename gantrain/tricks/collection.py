@@ -96,6 +96,11 @@ class Tricks(nn.ModuleDict):
             samples = trick.pack(samples)
         return samples
 
+    def packed_shape(self, shape: list[int]) -> list[int]:
+        for trick in self.each():
+            shape = trick.packed_shape(shape)
+        return shape
+
     def targets(self, player: Player, inputs: LossInputs, batch: Batch) -> LossInputs:
         for trick in self.each():
             inputs = trick.targets(player, inputs, batch)

@@ -51,7 +51,7 @@ class Consistency(Trick):
         return super().auto(key, shape, per_sample)
 
     def check(self, plan: RunPlan) -> None:
-        if self.kind == "shift_flip" and (len(plan.shape) != 3 or self.shift >= plan.shape[1]):
+        if self.kind == "shift_flip" and (len(plan.shape) != 3 or self.shift >= min(plan.shape[1:])):
             raise ValueError("consistency can shift only pictures, by less than their side: set augment=noise")
 
     def terms(self, player: Player, context: TurnContext) -> Mapping[str, Tensor]:

@@ -31,6 +31,9 @@ class DiffAugment(Trick):
     def check(self, plan: RunPlan) -> None:
         needs_pictures("diffaugment", plan)
 
+    def show(self) -> str:
+        return f"{self.name}: {', '.join(self.policy)}"
+
     def augment(self, x: Tensor, batch: Batch) -> Tensor:
         steps = {"color": color, "translation": translate, "cutout": cutout}
         for name in self.policy:

@@ -29,6 +29,9 @@ class InstanceNoise(Trick):
             raise ValueError("steps is another schedule beside that of std: set steps=null")
         self.std, self.steps = Scheduled(std), steps
 
+    def show(self) -> str:
+        return f"{self.name}: as in the first step"
+
     def augment(self, x: Tensor, batch: Batch) -> Tensor:
         std = self.std.now if self.steps is None else self.std.now * (1 - batch.step / self.steps).clamp(min=0)
         return x + std * torch.randn_like(x)

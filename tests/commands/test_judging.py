@@ -60,8 +60,8 @@ def test_an_evaluation_is_of_the_game_as_it_is(loss: str, probability: bool) -> 
     game, machine = build_game(config("dataset=gaussian1d", f"loss={loss}", "tricks=[]")), Machine(CPU)
     real = RealData(Gaussian1d(), DataContext(Path("data"), CPU))
     evaluation = evaluation_of(game, real, machine, 5, at_once=12, step=0)
-    wanted = generate_samples(game, machine, Request(600), 5, Purpose.EVALUATION)["samples"].x
-    assert torch.equal(evaluation.samples(600), wanted)
+    wanted = generate_samples(game, machine, Request(1000), 5, Purpose.EVALUATION)["samples"].x[:600]
+    assert torch.equal(evaluation.samples(600), wanted), "the first of whole batches, whoever asks for how many"
     assert (evaluation.probability, evaluation.classify, evaluation.at_once) == (probability, None, 12)
     assert evaluation.discriminator is not None
     assert evaluation.discriminator(wanted).shape == (600,)
@@ -108,8 +108,9 @@ def shown_by(*words: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Game, LinePl
     monkeypatch.setattr(LinePlot, "render", lambda plot, samples, title: seen.append((plot, samples)))
     cfg = config(*words, "tricks=[]")
     game = build_game(cfg)
-    batches = build(plain(cfg.dataset), "dataset").open(DataContext(Path("data"), CPU))
-    picture, of_real = picture_maker(game, batches, Machine(CPU), 0, [1])
+    source = build(plain(cfg.dataset), "dataset")
+    batches = source.open(DataContext(Path("data"), CPU))
+    picture, of_real = picture_maker(game, source, batches, Machine(CPU), 0)
     assert of_real is None
     picture(0)
     (found,) = seen

@@ -115,7 +115,7 @@ def test_a_file_is_whole_or_as_it_was(tmp_path: Path) -> None:
 
 def test_what_gantrain_imports_is_not_gantrains(gantrain: Command, tmp_path: Path) -> None:
     """TensorBoard's writer would make a folder wherever its argument says."""
-    done = gantrain("model._target_=gantrain.report.recorder.SummaryWriter", "+model.log_dir=away")
+    done = gantrain("model._target_=gantrain.report.sinks.SummaryWriter", "+model.log_dir=away")
     assert done.returncode == 2
     assert "SummaryWriter is no class that a config may build" in done.stderr
     assert not list(tmp_path.iterdir())

@@ -39,7 +39,7 @@ def test_samples(gantrain: Command, tmp_path: Path) -> None:
     assert np.load(tmp_path / "by_suffix.npz")["samples"].shape[0] == 4
     for words, sentence in (
         (["n=0"], "n must be"),
-        (["format=bmp"], "png or npz"),
+        (["format=bmp"], "format is png, npz, gif, mp4, files"),
         (["checkpoint=9"], "has the steps 6"),
     ):
         refused = gantrain("sample", f"run={run}", *words)

@@ -13,7 +13,13 @@ from gantrain.games import Request, Standard
 from gantrain.training.machine import Machine
 from gantrain.turns import Batch, Samples, Scores
 
-RING = ["dataset=ring8", "trainer.batch_size=8", "model.generator.hidden=[4]", "model.discriminator.hidden=[4]"]
+RING = [
+    "dataset=ring8",
+    "metrics=modes",
+    "trainer.batch_size=8",
+    "model.generator.hidden=[4]",
+    "model.discriminator.hidden=[4]",
+]
 
 
 @pytest.fixture

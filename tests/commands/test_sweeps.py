@@ -12,6 +12,7 @@ from conftest import Command
 def test_a_sweep_runs_all_and_names_what_failed(gantrain: Command, tmp_path: Path) -> None:
     words = [
         "dataset=ring8",
+        "metrics=modes",
         "trainer.steps=4",
         "-m",
         "loss=nonsaturating,hinge",

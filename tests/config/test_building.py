@@ -103,7 +103,7 @@ def built(*words: str) -> None:
         (["dataset=ring8", "model=cgan"], "set networks=mlp"),
         (
             ["dataset=mnist", "model=gman", "networks@model=dcgan_small", "model.roles=scales"],
-            r"discriminator_2 judges pictures of side 7.* set a smaller model\.count",
+            r"discriminator_2 judges pictures of 7x7.* set a smaller model\.count",
         ),
         (["+tricks.ema=3"], "tricks.ema is there already: leave out the +"),
     ],

@@ -152,6 +152,14 @@ def test_each_image_is_turned_by_its_own_angle_in_degrees() -> None:
     torch.testing.assert_close(Augment(rotate=45)(white), white, msg="the border is repeated")
 
 
+def test_a_turn_keeps_shapes_in_pictures_that_are_not_square() -> None:
+    """A disc about the middle looks the same whichever way it is turned."""
+    torch.manual_seed(0)
+    rows, columns = torch.arange(16.0) - 7.5, torch.arange(32.0) - 15.5
+    disc = (6 - (rows[:, None] ** 2 + columns**2).sqrt()).clamp(0, 1).expand(8, 1, 16, 32)
+    torch.testing.assert_close(Augment(rotate=180)(disc), disc, rtol=0, atol=0.25)
+
+
 def test_each_image_is_shifted_by_itself() -> None:
     """A point takes each of the 25 places up to two pixels away, about equally often."""
     torch.manual_seed(0)

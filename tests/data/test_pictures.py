@@ -13,13 +13,19 @@ from conftest import CPU
 from PIL import EpsImagePlugin, Image
 
 from gantrain.data import DataContext, ImageFolder
+from gantrain.data.fitting import Fitting
 from gantrain.data.pictures import open_picture
+
+
+def opened(file: Path, size: int, channels: int) -> np.ndarray:
+    """A picture as it is packed for squares."""
+    return open_picture(file, Fitting((size, size)), channels)[0]
 
 
 def grey_of(file: Path, values: np.ndarray, **options: object) -> np.ndarray:
     """The 8-bit grey (side, side) that a square picture of such values becomes, unscaled."""
     Image.fromarray(values).save(file, **options)  # type: ignore[arg-type]
-    return open_picture(file, len(values), 1)[0]
+    return opened(file, len(values), 1)[0]
 
 
 @pytest.mark.parametrize("ending", ["png", "tif"])
@@ -31,7 +37,7 @@ def test_16_bits_are_rounded_to_8(tmp_path: Path, ending: str) -> None:
 
 def test_16_bits_of_a_portable_grey_map_are_dark_where_it_is_dark(tmp_path: Path) -> None:
     (tmp_path / "a.ppm").write_bytes(b"P5 2 2 65535\n" + np.full(4, 257 * 3, ">u2").tobytes())
-    assert (open_picture(tmp_path / "a.ppm", 2, 1) == 3).all()
+    assert (opened(tmp_path / "a.ppm", 2, 1) == 3).all()
 
 
 def test_16_bit_grey_keeps_its_values_beside_what_is_transparent(tmp_path: Path) -> None:
@@ -40,7 +46,7 @@ def test_16_bit_grey_keeps_its_values_beside_what_is_transparent(tmp_path: Path)
     found = grey_of(tmp_path / "a.png", values, transparency=257 * 50)
     assert (found[:2] == 255).all(), "transparent becomes white"
     assert (found[2:] == 100).all()
-    alpha = open_picture(tmp_path / "a.png", 4, 4)[3]
+    alpha = opened(tmp_path / "a.png", 4, 4)[3]
     assert (alpha[:2] == 0).all()
     assert (alpha[2:] == 255).all()
 
@@ -59,7 +65,7 @@ def test_unsigned_32_bit_white_is_white(tmp_path: Path) -> None:
     entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
     directory = struct.pack("<H", len(tags)) + entries + struct.pack("<I", 0)
     (tmp_path / "a.tif").write_bytes(b"II*\0" + struct.pack("<I", 8 + len(values)) + values + directory)
-    assert open_picture(tmp_path / "a.tif", 2, 1)[0].tolist() == [[0, 255], [255, 64]]
+    assert opened(tmp_path / "a.tif", 2, 1)[0].tolist() == [[0, 255], [255, 64]]
 
 
 @pytest.mark.parametrize(("white", "whitest"), [(1.0, 1.0), (1.0, 1.5), (255.0, 255.0), (65_535.0, 65_535.0)])
@@ -81,7 +87,7 @@ def test_pictures_stand_as_the_camera_was_held(tmp_path: Path, orientation: int,
     exif = Image.Exif()
     exif[0x0112] = orientation
     Image.fromarray(values).save(tmp_path / "a.png", exif=exif)
-    found = open_picture(tmp_path / "a.png", 20, 1)[0]
+    found = opened(tmp_path / "a.png", 20, 1)[0]
     corners = {(y, x): int(found[y, x]) for y in (0, -1) for x in (0, -1)}
     bright = next(place for place, value in corners.items() if value == 200)
     assert bright == {(200, 200): (0, 0), (30, 200): (0, -1), (30, 30): (-1, -1), (200, 30): (-1, 0)}[top, left]
@@ -91,7 +97,7 @@ def test_the_centre_is_kept(tmp_path: Path) -> None:
     values = np.zeros((10, 30), np.uint8)
     values[:, 10:20] = 255
     Image.fromarray(values).save(tmp_path / "a.png")
-    assert (open_picture(tmp_path / "a.png", 10, 1) == 255).all()
+    assert (opened(tmp_path / "a.png", 10, 1) == 255).all()
 
 
 def folder_with(tmp_path: Path, name: str, content: bytes) -> Path:

@@ -102,4 +102,5 @@ def test_batch_norm_does_not_fit_a_loss_per_sample(loss: str) -> None:
 def test_configs_are_those_of_hydra(model: str) -> None:
     words = [*SETTINGS[model].split(), "loss=r3", f"tricks=[{','.join(TRICKS)}]", "trainer.batch_size=8"]
     norm = ["model.discriminator.norm=layer"] if model == "mlp" else []
-    assert plain(completed(model, "r3", TRICKS)) == plain(config(*words, *norm))
+    found, wanted = plain(completed(model, "r3", TRICKS)), plain(config(*words, *norm))
+    assert {**found, "choices": None} == {**wanted, "choices": None}, "but for the words that were typed"

@@ -5,19 +5,16 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import CPU, Command
+from conftest import Command
 from evaluations import classified, real_of
-from torch import Tensor, nn
+from torch import Tensor
 
-from gantrain.data import DataContext, Digits, Gaussian1d, Mnist, StackedMnist
-from gantrain.metrics import CodeError, Evaluation, StackedModes, TestError, evaluate, modes
-from gantrain.metrics import digit_classifier as digits
+from gantrain.data import Digits, Gaussian1d, StackedMnist
+from gantrain.metrics import CodeError, Evaluation, RealData, StackedModes, TestError, evaluate, modes
 from gantrain.metrics.classifiers import assigned, held_out_classes
-from gantrain.metrics.digit_classifier import DigitClassifier, digit_classifier
 
 
 def test_error_is_the_share_named_wrong(tmp_path: Path) -> None:
@@ -61,12 +58,19 @@ def test_error_needs_a_held_out_part() -> None:
 def test_stacked_modes_counts_numbers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A perfect classifier; 500 samples that are evenly 250 of the 1,000 numbers: KL = log 4."""
 
-    def perfect(context: DataContext) -> DigitClassifier:
-        asked.append(context)
-        return lambda x: (x[:, 0, 0, 0] * 10).round().long()
+    class Perfect:
+        def __str__(self) -> str:
+            return "perfect"
 
-    asked: list[DataContext] = []
-    monkeypatch.setattr(modes, "digit_classifier", perfect)
+        def __call__(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            return x, F.one_hot((x[:, 0, 0, 0] * 10).round().long(), 10)
+
+    def perfect(real: RealData) -> Perfect:
+        asked.append(real)
+        return Perfect()
+
+    asked: list[RealData] = []
+    monkeypatch.setattr(modes, "classifier_of", perfect)
     numbers = torch.arange(500) % 250
     digits = torch.stack([numbers // 100, numbers // 10 % 10, numbers % 10], 1).float() / 10
     samples = F.pad(digits[:, :, None, None].expand(-1, -1, 28, 28), [2] * 4, value=0.9)
@@ -77,19 +81,12 @@ def test_stacked_modes_counts_numbers(monkeypatch: pytest.MonkeyPatch, tmp_path:
     spoilt[3, 0, 20, 20] = math.nan
     broken = StackedModes(500)(Evaluation(real, lambda n: [spoilt]))
     assert all(math.isnan(value) for value in broken.values())
+    StackedModes(500).prepare(real)
+    assert "perfect" in (StackedModes(500).protocol(Evaluation(real, lambda n: [])).space or "")
     assert len(asked) == 1, "the classifier is opened once in a run"
-
-
-def test_the_digit_classifier_is_trained_once(real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gantrain.metrics.digit_classifier.STEPS", 150)
-    said: list[str] = []
-    context = DataContext(real_data, CPU, cache=tmp_path, say=said.append)
-    name = digit_classifier(context)
-    held = Mnist("test").open(context).draw(0, 1000)
-    found = name(held["real"])
-    assert (found == held["label"]).float().mean() > 0.93
-    assert torch.equal(digit_classifier(context)(held["real"]), found)
-    assert sum("training a classifier" in line for line in said) == 1
+    fresh = real_of(StackedMnist(32), tmp_path)
+    StackedModes(500).prepare(fresh)
+    assert len(asked) == 2, "before the first step"
 
 
 def test_few_training_samples_leave_the_held_out_part_whole(tmp_path: Path) -> None:
@@ -130,32 +127,3 @@ def test_two_errors_ask_the_classifier_once(tmp_path: Path) -> None:
         "metrics/code_error",
     }
     assert asked == [30]
-
-
-def test_another_network_or_other_digits_are_learnt_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And of what was learnt before nothing stays behind."""
-    monkeypatch.setattr(digits, "STEPS", 2)
-    brightness = [0]
-
-    def fields(self: Mnist, context: DataContext) -> dict[str, np.ndarray]:
-        images = np.full((20, 1, 28, 28), brightness[0], np.uint8)
-        return {"real": images, "label": np.arange(20) % 10}
-
-    monkeypatch.setattr(Mnist, "fields", fields)
-    said: list[str] = []
-    context = DataContext(tmp_path, CPU, cache=tmp_path, say=said.append)
-    foreign = tmp_path / "digit-classifier-mine.pt"
-    foreign.write_text("mine")
-
-    def trained() -> bool:
-        said.clear()
-        digit_classifier(context)
-        assert len(list(tmp_path.glob("digit-classifier-*.pt"))) == 2
-        return any("training a classifier" in line for line in said)
-
-    assert (trained(), trained()) == (True, False)
-    brightness[0] = 9
-    assert (trained(), trained()) == (True, False)
-    monkeypatch.setattr(digits, "network", lambda: nn.Sequential(nn.Flatten(), nn.Linear(784, 10)))
-    assert (trained(), trained()) == (True, False)
-    assert foreign.exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from evaluations import evaluation_of, real_of
 from torch import Tensor
 
 from gantrain.data import Augment, Batches, DataContext, Digits, Gaussian1d, Ring, Source, to_pixels
-from gantrain.metrics import Evaluation, RealData
+from gantrain.metrics import DualityGap, Evaluation, Modes, RealData, SpectrumError, StackedModes, evaluate
+from gantrain.metrics import evaluation as evaluation_module
 from gantrain.metrics.evaluation import Part
 
 
@@ -37,14 +39,31 @@ def test_pixels_are_kept_as_bytes() -> None:
 
     def generate(n: int) -> list[Tensor]:
         asked.append(n)
-        return [torch.linspace(-1, 1, 12 * n).view(n, 3, 2, 2)]
+        return [torch.linspace(-1, 1, 6000).view(500, 3, 2, 2)[:n]]
 
     evaluation = Evaluation(real_of(Digits()), generate)
     pixels = evaluation.pixels(10)
     assert (pixels.dtype, pixels.shape) == (torch.uint8, (10, 3, 2, 2))
     assert torch.equal(pixels, to_pixels(generate(10)[0]))
-    assert evaluation.pixels(10) is pixels
-    assert asked == [10, 10], "once by the evaluation and once here"
+    assert evaluation.pixels(10).data_ptr() == pixels.data_ptr()
+    assert asked == [500, 10], "once by the evaluation, in whole batches, and once here"
+
+
+def test_pixels_beyond_the_bound_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One set at most is held, whatever numbers are asked for."""
+    x = torch.linspace(-1, 1, 12 * 2000).view(2000, 3, 2, 2)
+    evaluation = Evaluation(real_of(Digits()), lambda n: x[:n].split(500))
+    monkeypatch.setattr(evaluation_module, "KEPT", 12 * 1000)
+    for n in (300, 700, 1500, 2000, 900):
+        assert torch.equal(evaluation.pixels(n), to_pixels(x[:n]))
+        assert len(held(evaluation)) <= 1
+        assert all(y.numel() <= 12 * 1000 for y in held(evaluation))
+
+
+def held(evaluation: Evaluation) -> list[Tensor]:
+    """The tensors that an evaluation holds."""
+    values = [*vars(evaluation).values(), *evaluation._made.values()]
+    return [value for value in values if isinstance(value, Tensor)]
 
 
 def test_what_is_computed_once_is_kept_by_function_and_arguments() -> None:
@@ -67,7 +86,7 @@ def test_what_is_computed_once_is_kept_by_function_and_arguments() -> None:
 
 
 def test_a_part_is_opened_once_and_never_augmented(tmp_path: Path) -> None:
-    """And what is trained on is not opened a second time."""
+    """And what is trained on is not opened a second time. Its order is that of seed 0, whatever the run's is."""
     opened: list[Source] = []
 
     class Watched(Digits):
@@ -83,7 +102,8 @@ def test_a_part_is_opened_once_and_never_augmented(tmp_path: Path) -> None:
         source = Watched(8, Augment(flip=True, crop=3), held_out=100)
         training = source.open(context)
         real = RealData(source, context, training)
-        plain = {part: Digits(8, held_out=100, part=part).open(context) for part in ("train", "test")}
+        ordered = replace(context, seed=0)
+        plain = {part: Digits(8, held_out=100, part=part).open(ordered) for part in ("train", "test")}
         opened.clear()
         for _ in range(2):
             assert torch.equal(drawn(real, "held_out"), plain["test"].draw(0, 100)["real"])
@@ -104,7 +124,7 @@ def test_training_and_evaluation_share_what_lies_on_the_device(tmp_path: Path) -
 
 
 def test_samples_that_are_drawn_afresh_are_the_same_in_every_pass() -> None:
-    """Whatever else is drawn between them; another seed draws others."""
+    """Whatever else is drawn between them, and for every seed, so that seeds are compared with the same samples."""
     real = real_of(Ring())
     first = drawn(real, "train", 250)
     assert first.unique(dim=0).shape == (250, 2)
@@ -114,7 +134,7 @@ def test_samples_that_are_drawn_afresh_are_the_same_in_every_pass() -> None:
         torch.randn(7)
     assert torch.equal(torch.cat(again), first)
     other = RealData(Ring(), DataContext(Path("data"), CPU, seed=1))
-    assert not torch.equal(drawn(other, "train", 250), first)
+    assert torch.equal(drawn(other, "train", 250), first)
 
 
 def test_only_what_was_opened_here_is_closed() -> None:
@@ -143,3 +163,15 @@ def test_only_what_was_opened_here_is_closed() -> None:
     assert drawn(real, "train").shape == drawn(real, "held_out").shape == (1, 1)
     real.close()
     assert closed == ["held out"]
+
+
+def test_those_that_stream_let_no_samples_be_kept_for_others() -> None:
+    class Streaming(Modes):
+        streams = True
+
+    evaluation = evaluation_of(torch.zeros(2500, 2), Ring())
+    evaluate({"long": Streaming(2000), "short": Modes(700)}, evaluation)
+    assert evaluation.most == 1000
+    assert StackedModes.streams
+    assert SpectrumError.streams
+    assert DualityGap.streams

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from inspect import signature
 
 import numpy as np
 import pytest
 import torch
 from evaluations import evaluation_of, real_of
+from omegaconf import OmegaConf
 from scipy.stats import norm
 from torch import Tensor
 
+from gantrain import metrics
 from gantrain.data import Digits, Gaussian1d, Ring
 from gantrain.losses import NonSaturating
 from gantrain.metrics import (
@@ -26,6 +29,7 @@ from gantrain.metrics import (
 )
 from gantrain.metrics.gaussian import wasserstein1_to_normal
 from gantrain.networks import MLPDiscriminator
+from gantrain.options import CONFIGS
 
 LOG4 = math.log(4)
 
@@ -107,7 +111,7 @@ def test_samples_are_drawn_once_for_all_metrics_and_tagged() -> None:
 
     evaluation = Evaluation(real_of(Gaussian1d()), generate)
     found = evaluate({"w": Wasserstein1(50), "m": Moments(50), "few": Moments(20)}, evaluation)
-    assert asked == [50, 20]
+    assert asked == [500], "in whole batches, the first of which are fewer samples"
     assert found.keys() == {"metrics/wasserstein1", "metrics/mean", "metrics/std"}
     assert all(type(value) is float for value in found.values())
 
@@ -167,3 +171,11 @@ def test_trained_discriminator_is_the_optimal_one() -> None:
 
 def test_optimal_discriminator_is_silent_for_scores() -> None:
     assert OptimalDiscriminator()(of(torch.randn(10, 1))) == {}
+
+
+def test_every_metric_that_has_a_split_takes_it_from_the_command_line() -> None:
+    """A setting must stand in the configuration, or metrics.known.<name>.split=held_out is none."""
+    known = OmegaConf.load(CONFIGS / "metrics" / "known.yaml").known
+    for name, settings in known.items():
+        made = getattr(metrics, settings._target_.rpartition(".")[2])
+        assert ("split" in settings) == ("split" in signature(made).parameters), name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import pytest
@@ -12,15 +13,18 @@ from torch.nn.utils import parametrize
 from gantrain.networks import (
     DCGANDiscriminator,
     DCGANGenerator,
-    Discriminator,
     MLPDiscriminator,
     MLPGenerator,
     PooledDiscriminator,
     ResNetDiscriminator,
     ResNetGenerator,
 )
-from gantrain.networks.conditional import ConditionalDiscriminator
-from gantrain.networks.layers import Crop, Pad, norm2d
+from gantrain.networks.layers import (
+    fold_parametrizations,
+    has_spectral_norm,
+    norm2d,
+    spectrally_normalise,
+)
 from gantrain.networks.resnet import Block, SumPool
 from gantrain.tricks.inserting import insert_before
 
@@ -170,56 +174,6 @@ def test_fully_connected_networks_begin_as_asked(std: float) -> None:
     assert MLPDiscriminator([50], [100]).head.bias.any()  # type: ignore[union-attr,operator]
 
 
-# --- the canvas -------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("size", "canvas"), [(28, 32), (27, 32), (32, 32), (48, 64)])
-def test_images_stand_in_the_midst_of_a_black_canvas(size: int, canvas: int) -> None:
-    x = torch.rand(2, 3, size, size)
-    wide = Pad(size, canvas)(x)
-    assert wide.shape == (2, 3, canvas, canvas)
-    assert torch.equal(Crop(size, canvas)(wide), x)
-    before, after = (canvas - size) // 2, canvas - size - (canvas - size) // 2
-    assert torch.equal(wide[..., before : canvas - after, before : canvas - after], x)
-    assert (wide == -1).sum() == 2 * 3 * (canvas**2 - size**2)
-
-
-@pytest.mark.parametrize("network", [DCGANDiscriminator, ResNetDiscriminator])
-def test_discriminators_see_black_around_the_image(network: type[Discriminator]) -> None:
-    judge = network([1, 28, 28], width=16)  # type: ignore[call-arg]
-    first = next(layer for layer in judge.modules() if isinstance(layer, nn.Conv2d))
-    seen = seen_by(first, judge, torch.ones(2, 1, 28, 28))
-    assert torch.equal(seen, nn.functional.pad(torch.ones(2, 1, 28, 28), (2, 2, 2, 2), value=-1.0))
-
-
-@pytest.mark.parametrize("network", [DCGANGenerator, ResNetGenerator])
-def test_generators_give_the_centre_of_their_canvas(network: type[DCGANGenerator]) -> None:
-    generator = network([1, 28, 28], 8, width=16).eval()
-    noise = torch.randn(2, 8)
-    whole = generator.net[:-1](noise)
-    assert torch.equal(generator(noise), whole[..., 2:30, 2:30])
-
-
-@pytest.mark.parametrize("network", [DCGANDiscriminator, ResNetDiscriminator])
-@pytest.mark.parametrize("conditioning", ["concat", "embedding"])
-def test_labels_fill_the_canvas(network: type[Discriminator], conditioning: str) -> None:
-    """The border is black in the image alone: in a label's maps -1 would be no label."""
-
-    def make(shape: list[int]) -> Discriminator:
-        return network(shape, width=16)  # type: ignore[call-arg]
-
-    judge = ConditionalDiscriminator(make, [1, 28, 28], 10, conditioning).eval()  # type: ignore[arg-type]
-    label = torch.tensor([3, 7])
-    first = next(layer for layer in judge.modules() if isinstance(layer, nn.Conv2d))
-    seen = seen_by(first, judge, torch.ones(2, 1, 28, 28), label=label)
-    assert torch.equal(seen[:, :1], nn.functional.pad(torch.ones(2, 1, 28, 28), (2, 2, 2, 2), value=-1.0))
-    if conditioning == "concat":
-        wanted = nn.functional.one_hot(label, 10)[:, :, None, None].expand(-1, -1, 32, 32).float()
-    else:
-        wanted = judge.embedding(label).view(2, 1, 32, 32)
-    assert torch.equal(seen[:, 1:], wanted)
-
-
 # --- dropout ----------------------------------------------------------------------------------------------------------
 
 
@@ -276,3 +230,15 @@ def test_a_layer_before_the_head_leaves_the_verdict_on_the_rest(kind: str) -> No
     assert wider.weight[:, inside:].any()
     nn.init.zeros_(wider.weight[:, inside:])
     torch.testing.assert_close(judge(x), before)
+
+
+def test_folded_parametrizations_leave_plain_weights_and_copies_as_they_are() -> None:
+    layers = nn.Sequential(nn.Linear(4, 4), nn.Conv2d(1, 1, 1))
+    spectrally_normalise(layers)
+    layers.eval()
+    folded = copy.deepcopy(layers)
+    fold_parametrizations(folded)
+    assert {*folded.state_dict()} == {"0.weight", "0.bias", "1.weight", "1.bias"}
+    assert type(folded[0]) is nn.Linear
+    assert torch.equal(folded[0].weight, layers[0].weight)
+    assert has_spectral_norm(layers[0])

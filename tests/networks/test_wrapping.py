@@ -95,11 +95,13 @@ def test_spectral_norm_is_put_on_whatever_other_norm_once(how: str) -> None:
     ("network", "flat", "canvas"),
     [
         (partial(MLPDiscriminator, hidden=[4]), True, None),
-        (partial(DCGANDiscriminator, width=2), False, 32),
-        (partial(ResNetDiscriminator, width=16), False, 32),
+        (partial(DCGANDiscriminator, width=2), False, (32, 32)),
+        (partial(ResNetDiscriminator, width=16), False, (32, 32)),
     ],
 )
-def test_how_images_are_taken(network: Callable[..., Discriminator], flat: bool, canvas: int | None) -> None:
+def test_how_images_are_taken(
+    network: Callable[..., Discriminator], flat: bool, canvas: tuple[int, int] | None
+) -> None:
     """Labels of 28x28 images stand beside 784 numbers, or cover the 32x32 on which the network works."""
     plain = network([1, 28, 28])
     assert (plain.flat, plain.canvas) == (flat, canvas)

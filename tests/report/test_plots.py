@@ -6,11 +6,13 @@ import math
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from gantrain.report.optimal import optimal_discriminator
 from gantrain.report.pictures import ImageGrid, animate, save, to_pixels
 from gantrain.report.plots import LinePlot, PlanePlot, Score
 
@@ -75,7 +77,7 @@ def plot(
 def mean_place(page: np.ndarray, red_over_blue: bool) -> np.ndarray:
     """Row and column around which the orange (generated) or the blue (real) pixels of the plot's left part lie."""
     red, blue = page[..., 0].astype(int), page[..., 2].astype(int)
-    coloured = (red - blue > 60) if red_over_blue else (blue - red > 60)
+    coloured = (red - blue > 50) if red_over_blue else (blue - red > 50)
     return np.argwhere(coloured).mean(0)
 
 
@@ -90,13 +92,81 @@ def test_generated_is_orange_and_real_is_blue_where_they_lie(dimensions: int) ->
         assert generated[0] > data[0] + 50
 
 
+def bluer(page: np.ndarray, panel: int = 1) -> np.ndarray:
+    """How much bluer than red the middle of a panel of the plane is, (250, 250)."""
+    left = 55 + 420 * panel + 55
+    middle = page[95:345, left : left + 250].astype(int)
+    return middle[..., 2] - middle[..., 0]
+
+
 def test_the_score_is_shaded_where_it_was_given() -> None:
-    """D says 1 to the right of the plane, or to its upper part: there it is darker."""
+    """D says 1 to the right of the plane, or in its upper part: there it has the colour of real numbers."""
     corners = np.array([[-1.0, -1], [1, 1], [-1, 1], [1, -1]])
-    right = plot(corners, corners, lambda x: (x[:, 0] > 0).astype(float)).astype(int)[150:400, 100:350]
-    assert np.median(right[:, 150:]) < np.median(right[:, :100]) - 20
-    upper = plot(corners, corners, lambda x: (x[:, 1] > 0).astype(float)).astype(int)[150:400, 100:350]
-    assert np.median(upper[:100]) < np.median(upper[150:]) - 20
+    right = bluer(plot(corners, corners, lambda x: (x[:, 0] > 0).astype(float)))
+    assert right[:, 150:].min() > 100
+    assert right[:, :100].max() < -100
+    upper = bluer(plot(corners, corners, lambda x: (x[:, 1] > 0).astype(float)))
+    assert upper[:100].min() > 100
+    assert upper[150:].max() < -100
+
+
+def gaussian(mean: float, std: float = 1.0) -> Callable[[np.ndarray, float], np.ndarray]:
+    """The density of N(mean, std²)^D with noise of the width `blur` on it."""
+
+    def density(x: np.ndarray, blur: float) -> np.ndarray:
+        variance = std**2 + blur**2
+        return np.exp(-0.5 * ((x - mean) ** 2).sum(1) / variance) / (2 * np.pi * variance) ** (x.shape[1] / 2)
+
+    return density
+
+
+@pytest.mark.parametrize("dimensions", [1, 2])
+def test_the_optimum_is_a_half_where_samples_are_as_the_data(dimensions: int) -> None:
+    """And for samples of N(1, 1) against N(0, 1) it is the sigmoid of the difference of the logarithms, 1/2 - x."""
+    r = np.random.default_rng(0)
+    edges = [np.linspace(-4, 5, 61)] * dimensions
+    best = optimal_discriminator(r.normal(size=(200_000, dimensions)), gaussian(0.0), edges)
+    middle = best[28:32] if dimensions == 1 else best[24:32, 24:32]
+    assert middle == pytest.approx(0.5, abs=0.03)
+    assert np.isnan(best.ravel()[0])
+    narrow = optimal_discriminator(r.normal(scale=0.02, size=(20_000, dimensions)), gaussian(0.0, 0.02), edges)
+    assert narrow[np.isfinite(narrow)] == pytest.approx(0.5, abs=0.1)  # narrower than the cells
+    moved = optimal_discriminator(r.normal(1, 1, (200_000, 1)), gaussian(0.0), edges[:1])
+    x = (edges[0][1:] + edges[0][:-1]) / 2
+    known = np.isfinite(moved) & (np.abs(x - 0.5) < 2)
+    assert moved[known] == pytest.approx(1 / (1 + np.exp(x[known] - 0.5)), abs=0.02)
+
+
+def test_the_optimum_stands_beside_a_probability_only() -> None:
+    real = np.random.default_rng(0).normal(size=(500, 2))
+    for probability, panels in ((True, 3), (False, 2)):
+        score = Score(lambda x: np.zeros(len(x)), probability)
+        page = PlanePlot(real, score, gaussian(0.0)).render(real, "")
+        assert page.shape[1] == 420 * panels + 80
+    page = PlanePlot(real, Score(lambda x: np.ones(len(x)), True), gaussian(0.0)).render(real + 50, "")
+    assert np.median(bluer(page, 1)) > 100
+
+
+@pytest.mark.parametrize("dimensions", [1, 2])
+def test_a_view_stays_and_tells_what_lies_outside(dimensions: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same axes for any samples; the share that they do not show is in the title."""
+    kind = LinePlot if dimensions == 1 else PlanePlot
+    view, titles, limits = np.array([[-2.0] * dimensions, [2.0] * dimensions]), [], []
+    draw = kind.draw
+
+    def seen(plot: LinePlot | PlanePlot, figure: Any, *rest: Any) -> None:
+        draw(plot, figure, *rest)
+        titles.append(figure.axes[0].get_title("left"))
+        limits.append((figure.axes[0].get_xlim(), figure.axes[0].get_ylim()))
+
+    monkeypatch.setattr(kind, "draw", seen)
+    real = np.zeros((10, dimensions))
+    for share in (0, 3):
+        samples = np.where(np.arange(10)[:, None] < share, 7.0, 0.5) * np.ones((10, dimensions))
+        kind(real, None, None, view).render(samples, "step 5")
+    assert titles == ["step 5", "step 5 (30% of generated lie outside)"]
+    assert limits[0] == limits[1]
+    assert limits[0][0] == (-2, 2)
 
 
 def test_probabilities_are_drawn_between_zero_and_one() -> None:

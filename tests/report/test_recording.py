@@ -14,6 +14,7 @@ import pytest
 import torch
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.summary.writer import event_file_writer
 from torch import nn
 
 from gantrain.networks.layers import spectrally_normalise
@@ -62,8 +63,12 @@ def test_numbers_are_kept_to_seven_digits_and_in_order(tmp_path: Path) -> None:
     ]
 
 
-def test_a_run_that_goes_on_forgets_what_came_after_its_checkpoint(tmp_path: Path) -> None:
+def test_a_run_that_goes_on_forgets_what_came_after_its_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Numbers and pictures of steps that will be played again go; a line that was cut off goes with them."""
+    # TensorBoard reads files of one second in the order of their numbers as words, in which 10 comes before 9
+    monkeypatch.setattr(event_file_writer, "_global_uid", event_file_writer.AtomicCounter(0))
     first = Recorder(RunFolder(tmp_path))
     for step in (10, 20, 30):
         first.numbers({"a": float(step)}, step)
@@ -148,6 +153,17 @@ def test_lines_come_now_and_then_and_at_the_end(
     assert steps[-1] == 63
     assert max(b - a for a, b in pairwise(steps)) == 15
     assert len(steps) <= 8
+
+
+def test_the_clock_may_end_a_run_before_its_steps(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(console_module.time, "monotonic", lambda: now)
+    bar = Bar(Console(), start=0, steps=9000, batch_size=1, seconds=60)
+    now = 5.0
+    bar.at(5)
+    assert capsys.readouterr().out.endswith("0:05 gone, 0:55 left\n")
 
 
 class Terminal(io.StringIO):

@@ -58,6 +58,9 @@ def test_what_a_run_says_when_it_begins(tmp_path: Path) -> None:
             "python": platform.python_version(),
         },
         "command": "gantrain loss=hinge",
+        "commands": ["gantrain loss=hinge"],
+        "findings": [],
+        "verdict": None,
     }
 
 

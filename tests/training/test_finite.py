@@ -137,7 +137,8 @@ def test_skipping_leaves_a_turn_out_and_nothing_else(gantrain: Command, tmp_path
     assert same(second["optimizers"]["discriminator"]["state"], third["optimizers"]["discriminator"]["state"])
     assert not same(players_weights(second, "generator"), players_weights(third, "generator"))
     assert not same(players_weights(third, "discriminator"), players_weights(fourth, "discriminator"))
-    skipped = [line["skipped/discriminator"] for line in lines_of(run / "metrics.jsonl")]
+    lines = lines_of(run / "metrics.jsonl")
+    skipped = [line["skipped/discriminator"] for line in lines if "skipped/discriminator" in line]
     assert skipped == [1, 0, 1, 0, 0]
 
 
@@ -169,7 +170,7 @@ def test_going_back_draws_something_else_and_goes_on(gantrain: Command, tmp_path
     assert "back to step 4, 1 of 5 times" in done.stdout
     run = only_run(tmp_path / "outputs")
     numbers = lines_of(run / "metrics.jsonl")
-    assert [line["step"] for line in numbers] == [2, 4, 6, 8]
+    assert [line["step"] for line in numbers if "lr/generator" in line] == [2, 4, 6, 8]
     assert all(value is not None for line in numbers for value in line.values())
     (whole,) = (tmp_path / "whole").glob("*/*")
     assert same(held(run, 4)["game"], held(whole, 4)["game"])

@@ -21,7 +21,7 @@ from gantrain.tricks import EarlyStopping, RunPlan
 pytestmark = pytest.mark.usefixtures("plain_pictures")
 
 LINE = ["dataset=gaussian1d", "trainer.batch_size=8", "model.generator.hidden=[4]", "model.discriminator.hidden=[4]"]
-LINE += ["metrics.use=[moments]", "metrics.best=metrics/mean", "optimizer=adam", "loss=nonsaturating"]
+LINE += ["metrics.use=[wasserstein1]", "metrics.best=metrics/wasserstein1", "optimizer=adam", "loss=nonsaturating"]
 STILL = ["tricks=[ema,early_stopping]", "tricks.early_stopping.patience=3"]
 EVALUATE = "gantrain.commands.train.evaluate"
 
@@ -43,14 +43,14 @@ def status(run: Path) -> str:
 
 
 def evaluated(run: Path) -> list[float]:
-    return [line["step"] for line in lines_of(run / "metrics.jsonl") if "metrics/mean" in line]
+    return [line["step"] for line in lines_of(run / "metrics.jsonl") if "metrics/wasserstein1" in line]
 
 
 @pytest.fixture
 def figures(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
     """What the evaluations to come find, in turn."""
     found: list[float] = []
-    monkeypatch.setattr(EVALUATE, lambda *_: {"metrics/mean": found.pop(0)})
+    monkeypatch.setattr(EVALUATE, lambda *_: {"metrics/wasserstein1": found.pop(0)})
     yield found
     assert not found, "an evaluation was left out"
 
@@ -123,7 +123,7 @@ def test_an_evaluation_that_the_end_still_owes(
     assert done.returncode == 0, done.stderr
     assert (status(run), evaluated(run)) == ("finished", [6])
     assert held(run, "best.pt")["progress"]["step"] == 6
-    assert held(run, "step_00000006.pt")["progress"]["figures"].keys() == {"metrics/mean", "metrics/std"}
+    assert held(run, "step_00000006.pt")["progress"]["figures"].keys() == {"metrics/wasserstein1"}
     assert (run / "samples" / "final.png").is_file()
     over = gantrain(f"run={run}")
     assert (over.returncode, over.stderr.count("\n")) == (2, 1)
@@ -136,7 +136,7 @@ def test_an_evaluation_that_the_middle_still_owes(
     words = [*LINE, *STILL, "trainer.steps=14", "metrics.every=4", "checkpoint.every=4"]
     assert gantrain(*words, "outputs_dir=straight").returncode == 0
     with monkeypatch.context() as broken:
-        broken.setattr("gantrain.metrics.gaussian.Moments.__call__", failing)
+        broken.setattr("gantrain.metrics.gaussian.Wasserstein1.__call__", failing)
         assert gantrain(*words, "outputs_dir=o").returncode == 1
     run = only_run(tmp_path / "o")
     assert gantrain(f"run={run}").returncode == 0
@@ -162,7 +162,7 @@ def test_a_signal_during_the_last_evaluation(
 ) -> None:
     def interrupted(*_: object) -> dict[str, float]:
         os.kill(os.getpid(), number)
-        return {"metrics/mean": 1.0}
+        return {"metrics/wasserstein1": 1.0}
 
     with monkeypatch.context() as patched:
         patched.setattr(EVALUATE, interrupted)
@@ -171,7 +171,7 @@ def test_a_signal_during_the_last_evaluation(
     (sweep,) = (tmp_path / "outputs" / "sweeps").glob("*/*")
     assert [job.name for job in sweep.iterdir() if job.is_dir()] == ["000"], "the next job does not begin"
     assert status(sweep / "000") == "stopped"
-    assert held(sweep / "000", "step_00000002.pt")["progress"]["figures"] == {"metrics/mean": 1.0}
+    assert held(sweep / "000", "step_00000002.pt")["progress"]["figures"] == {"metrics/wasserstein1": 1.0}
     assert gantrain(f"run={sweep}").returncode == 0
     assert [status(sweep / job) for job in ("000", "001")] == ["finished"] * 2
 

@@ -134,6 +134,15 @@ def test_images_by_hand() -> None:
     torch.testing.assert_close(moved[..., 6:], x[..., 6:].flip(-1))  # the border is reflected
 
 
+def test_a_turn_keeps_shapes_in_pictures_that_are_not_square() -> None:
+    """A bar 2 high and 8 wide becomes one 8 high and 2 wide, though the picture is wider than high."""
+    x, wanted = torch.zeros(1, 1, 16, 24), torch.zeros(1, 1, 16, 24)
+    x[..., 7:9, 8:16] = 1
+    wanted[..., 4:12, 11:13] = 1
+    turned = resample(x, rotation(torch.tensor([math.pi / 2]), 16 / 24))
+    torch.testing.assert_close(turned, wanted, rtol=0, atol=1e-5)
+
+
 def test_hue_keeps_greys_and_lengths() -> None:
     angle = torch.tensor([0.0, 0.4, 2 * math.pi / 3, math.pi])
     turns = hue_rotation(angle)

@@ -14,7 +14,7 @@ from gantrain.tricks import EarlyStopping, RunPlan
 
 LINE = ["dataset=gaussian1d", "tricks=[early_stopping]", "metrics.use=[wasserstein1]", "metrics.every=10"]
 LINE += ["metrics.best=metrics/wasserstein1"]
-RING = ["dataset=ring8", "tricks=[early_stopping]", "metrics.every=10", "metrics.best=metrics/modes"]
+RING = ["dataset=ring8", "metrics=modes", "tricks=[early_stopping]", "metrics.every=10", "metrics.best=metrics/modes"]
 
 
 def trick_of(*words: str) -> EarlyStopping:
@@ -67,7 +67,7 @@ def test_what_was_best_and_how_long_ago_goes_into_the_checkpoint(higher: bool) -
     ("words", "sentence"),
     [
         ([*RING, "metrics.every=null"], "set metrics.every, such as 500"),
-        (["dataset=ring8", "tricks=[early_stopping]", "metrics.every=10"], "metric is not set: metrics.use gives"),
+        (RING[:-1], "metric is not set: metrics.use gives"),
         (
             [*RING, "tricks.early_stopping.metric=metrics/fid"],
             "metric is metrics/fid: metrics.use gives metrics/high_q",

@@ -1,0 +1,156 @@
+"""Jobs side by side: what sets them apart, which figures may be ranked, how they spread, and what mattered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+from typing import Any
+
+from gantrain.report.html.curves import Curve, finite
+from gantrain.report.html.figures import Better, better_of, unlike
+from gantrain.report.html.record import Record
+
+SEED = "seed"
+"""The choice that makes no other recipe: jobs that differ in it alone are the same one again."""
+NONE = "–"
+"""Where a job made no such choice."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One of the runs that are compared."""
+
+    name: str
+    choices: Mapping[str, str]
+    """What sets it apart, by key."""
+    record: Record
+
+    @property
+    def figures(self) -> dict[str, float | None]:
+        """The value of each figure at the highest step, by tag.
+
+        What was measured later counts where training measured none.
+        """
+        found: dict[str, float | None] = {}
+        for line in self._evaluations:
+            found |= {tag: finite(value) for tag, value in line["figures"].items()}
+        return {**found, **{tag: curve.values[-1] for tag, curve in self.record.figures.items()}}
+
+    @property
+    def _evaluations(self) -> list[Mapping[str, Any]]:
+        """By the step of the checkpoint; of the same step in the order in which they were made."""
+        return sorted(self.record.evaluations, key=lambda line: int(line["step"]))
+
+    def protocol(self, tag: str) -> Mapping[str, Any] | None:
+        """Under what conditions its figure was measured."""
+        if tag in self.record.figures:
+            return self.record.protocols.get(tag)
+        kept = [line.get("protocols") for line in self._evaluations if tag in line["figures"]]
+        last = kept[-1] if kept else None
+        return last.get(tag) if isinstance(last, Mapping) else None
+
+
+class Comparison:
+    """Jobs side by side.
+
+    Args:
+        jobs: in their order; choices that all share are left out.
+    """
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        every = list(dict.fromkeys(key for job in jobs for key in job.choices))
+        self.choices = [key for key in every if len({job.choices.get(key, NONE) for job in jobs}) > 1]
+        self.jobs = [
+            Job(job.name, {key: job.choices.get(key, NONE) for key in self.choices}, job.record) for job in jobs
+        ]
+        self.figures = list(dict.fromkeys(tag for job in self.jobs for tag in job.figures))
+        self.unlike = {tag: why for tag in self.figures if (why := self._unlike(tag))}
+        """Why the figures of these tags are not ranked."""
+
+    def _unlike(self, tag: str) -> str | None:
+        return unlike({job.name: job.protocol(tag) for job in self.jobs if tag in job.figures})
+
+    @property
+    def ranked(self) -> list[str]:
+        """Figures that may be ranked."""
+        return [tag for tag in self.figures if tag not in self.unlike]
+
+    def best(self, tag: str) -> float | None:
+        """The best value of a figure; None where it is not ranked, or neither way is better."""
+        better = self.better(tag)
+        values = [value for job in self.jobs if (value := job.figures.get(tag)) is not None]
+        if tag in self.unlike or better not in ("lower", "higher") or len(values) < 2 or min(values) == max(values):
+            return None
+        return max(values) if better == "higher" else min(values)
+
+    def better(self, tag: str) -> Better:
+        """Which way a figure is better, as the first job says that measured it."""
+        held = (job.protocol(tag) for job in self.jobs if tag in job.figures)
+        return better_of(tag, next((protocol for protocol in held if protocol), None))
+
+    def options(self, choice: str) -> list[str]:
+        """What was chosen, in the order of the jobs."""
+        return list(dict.fromkeys(job.choices[choice] for job in self.jobs))
+
+    def recipes(self) -> dict[str, list[Job]]:
+        """Jobs that differ in their seed alone, by what they share."""
+        found: dict[str, list[Job]] = {}
+        for job in self.jobs:
+            shared = [f"{key}={value}" for key, value in job.choices.items() if key != SEED]
+            found.setdefault("  ".join(shared) or "all", []).append(job)
+        return found
+
+    def explained(self, tag: str) -> dict[str, float]:
+        """Of the spread of a figure over jobs, the share that each choice explains by itself (`effect_size`)."""
+        found = {}
+        for choice in self.choices:
+            groups: dict[str, list[float]] = {}
+            for job in self.jobs:
+                value = job.figures.get(tag)
+                if value is not None:
+                    groups.setdefault(job.choices[choice], []).append(value)
+            found[choice] = effect_size(list(groups.values()))
+        return found
+
+
+def effect_size(groups: Sequence[Sequence[float]]) -> float:
+    """The share of the variance of numbers that their group explains, ω² of a one-way analysis of variance.
+
+    Unlike η² it is not raised by many small groups: of groups that say nothing it is about 0. Below 0 it is 0; it is 0
+    too where there is one group, or one number in each, for then nothing can be told.
+
+    Source: Hays, Statistics for Psychologists, 1963.
+    """
+    numbers = [value for group in groups for value in group]
+    k, n = len(groups), len(numbers)
+    if k < 2 or n <= k:
+        return 0.0
+    mean = fmean(numbers)
+    whole = sum((value - mean) ** 2 for value in numbers)
+    between = sum(len(group) * (fmean(group) - mean) ** 2 for group in groups)
+    within = max(whole - between, 0.0) / (n - k)
+    return max(0.0, (between - (k - 1) * within) / (whole + within)) if whole > 0 else 0.0
+
+
+def spread_of(curves: Sequence[Curve]) -> dict[str, Any]:
+    """The mean of curves at each step, with the lowest and the highest; a step counts the curves that have it."""
+    met: dict[int, list[float]] = {}
+    for curve in curves:
+        for step, value in zip(curve.steps, curve.values, strict=True):
+            if value is not None:
+                met.setdefault(step, []).append(value)
+    steps = sorted(met)
+    mean = Curve(steps, [fmean(met[step]) for step in steps])
+    found = mean.plain()
+    if len(curves) > 1:
+        found["low"] = Curve(steps, [min(met[step]) for step in steps]).plain()["y"]
+        found["high"] = Curve(steps, [max(met[step]) for step in steps]).plain()["y"]
+    return found
+
+
+def mean_and_spread(values: Sequence[float]) -> str:
+    """Mean ± standard deviation, in words."""
+    if not values:
+        return NONE
+    return f"{fmean(values):.4g} ± {stdev(values):.2g}" if len(values) > 1 else f"{values[0]:.4g}"
