@@ -73,7 +73,8 @@ def build_game(cfg: DictConfig, to_train: bool = True) -> Game:
 
 def _plan(cfg: DictConfig) -> RunPlan:
     described = {name: metric_named(name, cfg.metrics) for name in cfg.metrics.use}
-    used = [build(entry, f"metrics.known.{name}", Metric) for name, entry in described.items() if entry]
+    there = {name: entry for name, entry in described.items() if entry or name in cfg.metrics.known}
+    used = [build(entry, f"metrics.known.{name}", Metric) for name, entry in there.items()]
     tags = frozenset(f"metrics/{key}" for metric in used for key in metric.keys)
     all_known = all(metric.keys for metric in used)
     if all_known and cfg.metrics.best and cfg.metrics.best not in tags:

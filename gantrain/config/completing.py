@@ -88,7 +88,7 @@ def _plan_metrics(cfg: DictConfig, source: Any) -> None:
     if not metrics.use:
         return
     metrics.n = metrics.n or source.suited_samples
-    metrics.best = metrics.best or _followed(metrics)
+    metrics.best = metrics.best or source.followed or _followed(metrics)
     if metrics.every is None and judged >= 2 * metrics.n:
         metrics.every = max(cfg.trainer.steps // min(judged // metrics.n, MANY), 1)
 

@@ -56,6 +56,8 @@ class Source(ABC):
     classes: int | None = None
     suited_metrics: Sequence[str] = ("mind_pixels", "diversity")
     """Names of metrics that tell most about such data, the one that is followed first: what metrics=auto measures."""
+    followed: str | None = None
+    """The tag by which metrics=auto keeps the best checkpoint; None for that of the first figure."""
     suited_samples: int = 1000
     """How many generated samples tell enough in each of its evaluations: fewer would tell little, more cost much."""
     fitting: Fitting | None = None

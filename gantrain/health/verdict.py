@@ -58,7 +58,8 @@ class History:
             return None
         step, best = min(points, key=lambda point: point[1])
         now, gained = points[-1][1], points[0][1] - best
-        return (step, best) if now > WORSE * best > 0 and now - best > gained / 20 else None
+        lost = now > (WORSE if gained > 0 else 2 * WORSE) * best > 0 and now - best > gained / 20
+        return (step, best) if lost else None
 
 
 def judge(facts: Facts, figures: Mapping[str, float], holding: Sequence[Finding], history: History) -> Verdict:
@@ -135,7 +136,7 @@ def _what_is_seen(facts: Facts, history: History) -> tuple[str, ...]:
     start = history.first.get("health/energy_distance")
     if near is not None and start is not None:
         found.append(f"energy distance to real ones {max(near, 0.0):.2g}, {start:.2g} at the start")
-    if latest.get("health/missing_classes") == 0 and facts.classes and not facts.modes:
+    if latest.get("health/missing_classes") == 0 and facts.classes and facts.classes > 1 and not facts.modes:
         found.append(f"each of the {facts.classes} classes is among them")
     return ("; ".join(found),) if found else ()
 

@@ -160,10 +160,10 @@ def train(run: Run) -> dict[str, float]:
 
             # evaluate
             if evaluating:
-                with clock.beside():
+                with clock.beside(evaluating=True):
                     progress.figures = figures = run.evaluate()
                 if figures:
-                    recorder.numbers(figures | {"speed/evaluation": clock.share_beside()}, step)
+                    recorder.numbers(figures | {"speed/evaluation": clock.share_of_evaluations()}, step)
                     watch.see(step, figures)
                     run.console.say(f"step {step:,}  {_said(figures)}")
                 value = figures.get(limits.best) if limits.best else None

@@ -60,21 +60,23 @@ class Clock:
 
     def __init__(self, step: int, waited: float, batch_size: int) -> None:
         self._batch_size = batch_size
-        self._began, self._beside = time.monotonic(), 0.0
+        self._began, self._beside, self._evaluated = time.monotonic(), 0.0, 0.0
         self._mark = (self._began, step, waited, self._beside)
 
     @contextmanager
-    def beside(self) -> Iterator[None]:
-        """While something else than training is done, such as an evaluation."""
+    def beside(self, evaluating: bool = False) -> Iterator[None]:
+        """While something else than training is done: an evaluation, or something that no share is told of."""
         began = time.monotonic()
         try:
             yield
         finally:
-            self._beside += time.monotonic() - began
+            spent = time.monotonic() - began
+            self._beside += spent
+            self._evaluated += spent if evaluating else 0.0
 
-    def share_beside(self) -> float:
-        """The share of the time so far that was spent beside training."""
-        return self._beside / max(time.monotonic() - self._began, 1e-9)
+    def share_of_evaluations(self) -> float:
+        """The share of the time so far that evaluations took."""
+        return self._evaluated / max(time.monotonic() - self._began, 1e-9)
 
     def read(self, step: int, waited: float) -> dict[str, float]:
         """The speeds up to here."""

@@ -89,9 +89,9 @@ def test_looking_is_no_training_at_the_first_step_either(
     inside, seen, whole = [0], dict[int, int](), Clock.beside
 
     @contextmanager
-    def beside(clock: Clock) -> Iterator[None]:
+    def beside(clock: Clock, evaluating: bool = False) -> Iterator[None]:
         inside[0] += 1
-        with whole(clock):
+        with whole(clock, evaluating):
             yield
         inside[0] -= 1
 

@@ -93,9 +93,9 @@
       const colour = style(event.severity === "failure" ? "--bad" : "--doubt");
       shapes.push({ type: "line", yref: "paper", x0: event.step, x1: event.step, y0: 0, y1: 1, line: { color: colour, width: 1.2, dash: "dash" } });
       annotations.push({
-        x: event.step, yref: "paper", y: 1 - 0.1 * (k % 5), yanchor: "top", text: escaped(event.title),
+        x: event.step, yref: "paper", y: 1 - 0.1 * (k % 5), yanchor: "top", text: "<b>!</b>", hovertext: escaped(event.title),
         xanchor: (event.step - range[0]) / width > 0.6 ? "right" : "left",
-        showarrow: false, font: { color: colour, size: 11 }, bgcolor: faded(style("--sheet"), 0.8),
+        showarrow: false, font: { color: colour, size: 13 },
       });
     });
     return { shapes, annotations };
@@ -126,7 +126,7 @@
       const k = chart.curves.findIndex((curve) => curve.name === band.name);
       const range = rangeOf(chart) ?? [0, 1];
       const [low, high] = [band.low ?? range[0], band.high ?? range[1]];
-      return { type: "rect", xref: "paper", x0: 0, x1: 1, y0: low, y1: high, layer: "below", line: { width: 0 }, fillcolor: faded(colours[k], 0.13) };
+      return { type: "rect", xref: "paper", x0: 0, x1: 1, y0: low, y1: high, layer: "below", line: { width: 1, color: faded(colours[k], 0.4) }, fillcolor: faded(colours[k], 0.07) };
     });
     const spread = isSpread(chart);
     const own = chart.curves.length > 1 && !chart.shared;

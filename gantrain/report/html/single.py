@@ -148,22 +148,27 @@ def _pictures(record: Record) -> Html | None:
 
 
 def _figures(record: Record) -> Html | None:
-    rows = [_figure_row(name, curve, record.protocols.get(name)) for name, curve in record.figures.items()]
+    letters: dict[str, str] = {}  # of each way to measure: written once, below
+    rows = [_figure_row(name, curve, record.protocols.get(name), letters) for name, curve in record.figures.items()]
     for line in record.evaluations:
         protocols = line.get("protocols")
         for name, value in line["figures"].items():
             kept = protocols.get(name) if isinstance(protocols, Mapping) else None
             curve = Curve([line["step"]], [finite(value)])
-            rows.append(_figure_row(name, curve, kept, f"later, of {line.get('checkpoint', 'a checkpoint')}"))
+            rows.append(_figure_row(name, curve, kept, letters, f"later, of {line.get('checkpoint', 'a checkpoint')}"))
     if not rows:
         return section("Figures", tag("p", "None was measured: losses alone do not tell whether it works."))
-    columns = ("figure", "value", "at step", "best", "better", "what it says", "measured on")
+    columns = ("figure", "value", "at step", "best", "better", "what it says", "measured")
+    ways = [tag("p", tag("strong", f"{letter}: "), words, class_="note") for words, letter in letters.items()]
     versions = versions_in_words(record.protocols)
     note = "Compare a figure only with one that was measured the same way."
-    return section("Figures", table(columns, rows), tag("p", versions, class_="note") if versions else None, note=note)
+    said = tag("p", versions, class_="note") if versions else None
+    return section("Figures", table(columns, rows), *ways, said, note=note)
 
 
-def _figure_row(name: str, curve: Curve, protocol: Mapping[str, Any] | None, when: str = "") -> list[object]:
+def _figure_row(
+    name: str, curve: Curve, protocol: Mapping[str, Any] | None, letters: dict[str, str], when: str = ""
+) -> list[object]:
     better = better_of(name, protocol)
     known = [(value, step) for step, value in zip(curve.steps, curve.values, strict=True) if value is not None]
     best: object = "–"
@@ -177,12 +182,23 @@ def _figure_row(name: str, curve: Curve, protocol: Mapping[str, Any] | None, whe
         tag("td", best, class_="still"),
         tag("td", ARROWS[better], class_="still"),
         tag("td", meaning_of(name).words, class_="words"),
-        tag("td", protocol_in_words(protocol), class_="words note"),
+        tag("td", letters.setdefault(protocol_in_words(protocol), letter_of(len(letters))), class_="still"),
     ]
 
 
+def letter_of(number: int) -> str:
+    """A, B … Z, then A2, B2 …"""
+    row, place = divmod(number, 26)
+    return f"{chr(ord('A') + place)}{row + 1 if row else ''}"
+
+
+def _drawn(record: Record) -> list[Chart]:
+    """The charts of what was logged more than once."""
+    return charts_of(tag for tag, curve in record.curves.items() if len(curve.steps) > 1)
+
+
 def _curves(record: Record) -> Html | None:
-    charts = charts_of(record.curves)
+    charts = _drawn(record)
     if not charts:
         return section("Curves", tag("p", "Nothing was logged."))
     note = "Where shaded, a healthy run of this loss lies there. Dashed: something was found to be wrong."
@@ -233,7 +249,7 @@ def _data(record: Record, bands: Bands) -> dict[str, Any]:
             ],
             "bands": [{"name": name, "low": band[0], "high": band[1]} for name in chart.tags if (band := bands(name))],
         }
-        for chart in charts_of(record.curves)
+        for chart in _drawn(record)
     ]
     events = [
         {
