@@ -44,5 +44,5 @@ def test_every_trick_has_its_paragraph_and_a_line_to_copy() -> None:
 def test_the_readme_names_what_there_is_to_choose(group: str) -> None:
     (row,) = re.findall(rf"^\| `{group}` \| (.+) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
     named = re.findall(r"`(\w+)`", row)
-    inside = [*options_of("optimizer/schedule")] if group == "optimizer" else []
+    inside = listed("optimizer/schedule", options_of("optimizer/schedule")) if group == "optimizer" else []
     assert sorted(named) == sorted([*listed(group, options_of(group)), *inside])

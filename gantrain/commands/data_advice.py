@@ -6,20 +6,20 @@ from collections.abc import Iterator
 from statistics import median
 
 from gantrain.commands.data_lines import Found, counted
+from gantrain.data.fitting import shaped, size_in_words
+from gantrain.data.glance import LOST, SIDES
 from gantrain.data.originals import Originals
+from gantrain.data.pictures import CONVERT
+from gantrain.data.source import few_of
 from gantrain.data.survey import NumberSurvey, PictureSurvey
 
-FEW = {16: 1000, 4096: 5000}
-"""Fewer pictures than this are few, for sides up to so many pixels: D learns them by heart before G is any good."""
-COPIED, LOST, BORDER, STRETCHED, BLOWN = 0.02, 0.3, 0.3, 1.35, 0.1
+COPIED, BORDER, STRETCHED, BLOWN = 0.02, 0.3, 1.35, 0.1
 """Shares of the whole, and a ratio of sides, from which on it is worth a sentence."""
 IMBALANCE = 10
 DARK = 0.02
 """Contrast within a picture, on [0, 1], below which there is hardly anything to see."""
 FAR = 12
 """Standard deviations beyond which a number draws the network to it."""
-CONVERT = (".heic", ".heif", ".avif", ".raw", ".cr2", ".nef", ".dng", ".jxl", ".jp2", ".svg", ".psd", ".pdf")
-"""Endings of pictures that are not read."""
 
 
 def advice(found: Found) -> list[str]:
@@ -40,8 +40,11 @@ def advice(found: Found) -> list[str]:
 
 
 def _number_of(found: Found, survey: PictureSurvey) -> Iterator[str]:
-    few = next(few for side, few in FEW.items() if min(found.shape[1:]) <= side)
-    if not found.drawn and survey.count - survey.copies < few and not {"diffaugment", "ada"} & {*found.tricks}:
+    if (
+        not found.drawn
+        and survey.count - survey.copies < few_of(found.shape)
+        and not {"diffaugment", "ada"} & {*found.tricks}
+    ):
         yield (
             f"no more than {counted(survey.count - survey.copies, 'different picture')}, which the discriminator may "
             "learn by heart: add 'tricks=[ema,diffaugment]' or 'tricks=[ema,ada]'"
@@ -75,9 +78,8 @@ def _files(found: Found, originals: Originals) -> Iterator[str]:
     if lost:
         listed = ", ".join(f"{ending} ({count:,})" for ending, count in lost.items())
         yield f"files of a format that is not read, {listed}: convert them to .png or .jpg"
-    clear = sum(count for mode, count in originals.modes.items() if mode in ("RGBA", "LA", "PA"))
-    if clear > LOST * whole and found.shape[0] != 4 and "channels" in found.settings:
-        yield f"{clear:,} pictures have transparency, which became white: dataset.channels=4 keeps it"
+    if originals.clear > LOST * whole and found.shape[0] != 4 and "channels" in found.settings:
+        yield f"{originals.clear:,} pictures are see-through in parts, which became white: dataset.channels=4 keeps it"
 
 
 def _fit(found: Found, originals: Originals) -> Iterator[str]:
@@ -96,9 +98,9 @@ def _fit(found: Found, originals: Originals) -> Iterator[str]:
     if effects.upscaled > BLOWN * sum(sizes.values()):
         shorter = sorted(min(size) for size, count in sizes.items() for _ in range(count))
         side = shorter[len(shorter) // 10]
-        smaller = next((size for size in (128, 64, 32, 16) if size <= side and size < min(fitting.size)), None)
+        smaller = next((size for size in (128, *SIDES) if size <= side and size < min(fitting.size)), None)
         tall, wide = fitting.size
-        size = _in_words(_shaped(smaller, wide / tall)) if smaller else ""
+        size = size_in_words(shaped(smaller, wide / tall)) if smaller else ""
         way_out = f": dataset.image_size={size} asks for no more than they hold" if smaller else ""
         few = counted(effects.upscaled, "picture")
         yield f"{few} smaller than what is made of them, and blown up{way_out}"
@@ -108,19 +110,8 @@ def _better_size(found: Found, originals: Originals) -> str | None:
     """A size of about the pictures' own shape on which networks work without a border, where it differs."""
     _, height, width = found.shape
     ratio = median(wide / tall for (tall, wide), count in originals.by_size().items() for _ in range(count))
-    size = _shaped(min(height, width), ratio)
-    return None if size == (height, width) else _in_words(size)
-
-
-def _shaped(side: int, ratio: float) -> tuple[int, int]:
-    """Height and width whose shorter is `side`, about `ratio` of width to height, on which networks work."""
-    unit = max(side // 4, 1)
-    longer = max(round(side * max(ratio, 1 / ratio) / unit), 4) * unit
-    return (side, longer) if ratio > 1 else (longer, side)
-
-
-def _in_words(size: tuple[int, int]) -> str:
-    return str(size[0]) if size[0] == size[1] else f"[{size[0]},{size[1]}]"
+    size = shaped(min(height, width), ratio)
+    return None if size == (height, width) else size_in_words(size)
 
 
 def _numbers(survey: NumberSurvey) -> Iterator[str]:

@@ -132,9 +132,7 @@ def _files(found: Found) -> list[tuple[str, str]]:
     told = [("files", text), ("sizes", _sizes(originals.by_size()))]
     modes = sorted(originals.modes.items(), key=lambda item: -item[1])
     text = ", ".join(f"{count:,} {MODES.get(mode, mode)}" for mode, count in modes)
-    text += f"\n{originals.turned:,} turned upright, as the camera was held" if originals.turned else ""
-    text += f"\n{originals.animated:,} with several pictures, of which the first is taken" if originals.animated else ""
-    told += [("modes", text)]
+    told += [("modes", "\n".join([text, *originals.treated(found.shape[0])]))]
     if found.fitting is not None:
         told += [("fit", _fit(found.fitting, originals.by_size()))]
     return told

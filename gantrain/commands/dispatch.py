@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def _train(flags: argparse.Namespace, overrides: list[str]) -> int:
-    from gantrain.config import check_place, complete, compose, hydra_at, value_of
+    from gantrain.config import check_place, compose, hydra_at, value_of
 
     run, others = value_of("run", overrides)
     folder = Path(run).expanduser() if run else None
@@ -51,8 +51,10 @@ def _train(flags: argparse.Namespace, overrides: list[str]) -> int:
             if not cfg.debug.dry:
                 check_place(cfg)
             console.say(f"gantrain: {cfg.name}")  # at once: what follows waits for torch to load
-            cfg = complete(cfg)
-        from gantrain.commands.train import train
+            from gantrain.commands.budgeting import planned
+            from gantrain.commands.train import train
+
+            cfg = planned(overrides, cfg, name, console)
 
         train(cfg, console, flags.command_line)
         return 0
@@ -106,15 +108,17 @@ def _data(flags: argparse.Namespace, overrides: list[str]) -> int:
     from gantrain.config import DataRequest, complete, hydra_at, requested, value_of
 
     whole = _asked(flags, overrides, "data", "looks at one data set at a time")
+    from gantrain.report.console import Console
+
+    console = Console()
     with hydra_at(flags.config_dir):
         asked, cfg = requested(whole, DataRequest)
         if cfg.run is not None:
             raise UserError("gantrain data looks at a data set, not at a run: leave out run=, and choose dataset=…")
-        cfg = complete(cfg)
+        cfg = complete(cfg, console.say)
     from gantrain.commands.data import look
-    from gantrain.report.console import Console
 
-    look(cfg, value_of("dataset", overrides)[0], asked.out, asked.n, Console())
+    look(cfg, value_of("dataset", overrides)[0], asked.out, asked.n, console)
     return 0
 
 

@@ -20,7 +20,7 @@ GROUPS = {
     "debug": "a look before a long run",
 }
 EXAMPLES = {
-    "dataset": "dataset=cifar10, dataset=image_folder dataset.path=~/pictures",
+    "dataset": "dataset=cifar10, dataset.path=~/pictures",
     "model": "model=resnet model.generator.width=64",
     "networks": "model=cgan networks=resnet",
     "loss": "loss=wgan_gp, loss=r1 loss.penalties.r1.weight=1",
@@ -41,6 +41,7 @@ def general_help() -> str:
         "",
         "  gantrain                                     trains on bundled digits, about a minute on a laptop",
         "  gantrain dataset=mnist loss=wgan_gp          choose by group=option",
+        "  gantrain dataset.path=~/pictures budget=1h   your own pictures, the best that an hour makes of them",
         "  gantrain -m loss=hinge,lsgan seed=0,1        sweep: every combination, one folder, one table",
         "  tensorboard --logdir outputs                 look",
         "",
@@ -48,7 +49,7 @@ def general_help() -> str:
         "  gantrain [train] [group=option …]            train; run=<folder> goes on with a run",
         "  gantrain sample run=<folder> n=64            samples of a run, or a look inside: show=saliency",
         "  gantrain evaluate run=<folder>               measure a run; metrics=[fid_classifier], checkpoint=all",
-        "  gantrain data dataset=image_folder …         tell what is in a data set, and show what D will see",
+        "  gantrain data dataset.path=~/pictures        tell what is in a data set, and show what D will see",
         "  gantrain export run=<folder> format=onnx     the generator for other programs; safetensors, torch",
         "  gantrain report runs=<folder>[,<folder> …]   the report of a run or a sweep, or of runs side by side",
         "",

@@ -10,7 +10,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from gantrain.commands.assembly import build_game, build_learners, build_metrics, plain
-from gantrain.config import build, data_folder
+from gantrain.config import OnNonfinite, build, data_folder
 from gantrain.data import Batches, DataContext, Source
 from gantrain.errors import UserError
 from gantrain.games import Game
@@ -20,6 +20,7 @@ from gantrain.report.sinks import check_sinks
 from gantrain.runs import find_checkpoint, load_checkpoint
 from gantrain.training.checkpoints import load_game, load_optimizers, load_players
 from gantrain.training.machine import Machine, choose_machine, set_threads
+from gantrain.training.rounds import Rounds
 from gantrain.training.state import Learner, Progress
 
 
@@ -71,3 +72,22 @@ def build_parts(cfg: DictConfig, state: Mapping[str, Any] | None, say: Callable[
     context = DataContext(data_folder(cfg), machine.device, cfg.seed, *limits, say=say)
     progress = Progress(**state["progress"]) if state else Progress()
     return Parts(source, context, game, metrics, machine, learners, progress)
+
+
+def build_rounds(cfg: DictConfig, parts: Parts, batches: Batches) -> Rounds:
+    """The rounds of a run over its data."""
+    sizes = (cfg.trainer.steps, cfg.trainer.batch_size, cfg.trainer.accumulate)
+    skip = cfg.trainer.on_nonfinite is OnNonfinite.skip
+    return Rounds(parts.game, parts.learners, batches, parts.machine, cfg.seed, *sizes, skip=skip)
+
+
+def begin(rounds: Rounds) -> None:
+    """Before the first round of a new run.
+
+    Raises:
+        UserError: the data is not what the game needs.
+    """
+    try:
+        rounds.begin()
+    except ValueError as error:
+        raise UserError(str(error)) from error

@@ -9,7 +9,7 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
-from gantrain.config import ListingLoader, complete, compose, explained, hydra_at, validate
+from gantrain.config import ListingLoader, complete, compose, explained, hydra_at, implied, validate
 from gantrain.errors import UserError
 
 
@@ -23,6 +23,7 @@ def show(flags: argparse.Namespace, command: str, overrides: list[str]) -> int:
     with hydra_at(flags.config_dir), explained(overrides, name):
         hydra = GlobalHydra.instance().hydra
         assert hydra is not None
+        overrides = implied(overrides, name)
         cfg = compose(overrides, name)
         if command == "train":
             validate(cfg)

@@ -15,6 +15,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from gantrain.commands.assembly import build_game, build_metrics, plain
+from gantrain.commands.budgeting import planned
 from gantrain.commands.report import report_sweep
 from gantrain.commands.resume import resume
 from gantrain.commands.sweep_table import write_table
@@ -26,6 +27,8 @@ from gantrain.config import (
     compose,
     explained,
     hydra_at,
+    implied,
+    left_to_budget,
     of_hydra,
     parse,
     quoted,
@@ -60,6 +63,8 @@ def sweep(
         Stopped: by a signal; the table is printed all the same.
     """
     with hydra_at(config_dir):
+        with explained(overrides, config_name):
+            overrides = implied(overrides, config_name)
         parsed = parse(overrides, config_name)
         first = _check(parsed, config_name)
         folder = folder or _new_folder(parsed, first)
@@ -143,9 +148,10 @@ def _check(parsed: Sequence[Override], config_name: str) -> DictConfig:
     Raises:
         UserError: a value makes no config, or none of them a run.
     """
+    named = {override.key_or_group for override in parsed}
     configs = [compose(words, config_name) for words in _each_value_once(parsed)]
     for cfg in configs:
-        validate(cfg)
+        left_to_budget(validate(cfg).budget, named)
         check_place(cfg)
     refusals = []
     for cfg in configs:
@@ -189,8 +195,9 @@ def _job(cfg: DictConfig, command: str) -> float:
         if folder.checkpoints.last() is not None:
             resume(folder.path, [], console, own_command, quiet=True)
         else:
-            chosen = complete(with_choices(cfg, dict(hydra.runtime.choices), words, str(hydra.job.config_name)))
-            train(chosen, console, own_command, folder, quiet=True)
+            name = str(hydra.job.config_name)
+            own = with_choices(cfg, dict(hydra.runtime.choices), words, name)
+            train(planned(words, own, name, console), console, own_command, folder, quiet=True)
         return _objective(folder, cfg.metrics.best)
     except Exception as error:  # a failing job must not end the others
         reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"

@@ -20,15 +20,14 @@ from gantrain.commands.chosen import chosen_settings
 from gantrain.commands.dry import dry
 from gantrain.commands.evaluation import best_answers_of, evaluation_of
 from gantrain.commands.nonfinite_advice import nonfinite_advice
-from gantrain.commands.parts import Parts, build_parts
+from gantrain.commands.parts import Parts, begin, build_parts, build_rounds
 from gantrain.commands.pictures import picture_maker
 from gantrain.commands.probing import Probe
 from gantrain.commands.report import reported_at_the_end
 from gantrain.commands.sampling import generate_samples, with_inputs
 from gantrain.commands.verdict import not_finite, say_failure, say_verdict
 from gantrain.config import OnNonfinite
-from gantrain.data import Batches
-from gantrain.errors import Stopped, UserError
+from gantrain.errors import Stopped
 from gantrain.games import Request
 from gantrain.health import Health, facts_of
 from gantrain.metrics import Metric, RealData, evaluate, protocols
@@ -70,11 +69,11 @@ def train(
         Stopped: by a signal, after saving.
         Exception: what failed while running; status.json says it too.
     """
-    parts = build_parts(cfg, state, console.say)
+    parts = build_parts(cfg, state, console.say_once)
     with closing(parts.source.open(parts.context)) as batches, closing(parts.real_data(batches)) as real_data:
-        rounds = _build_rounds(cfg, parts, batches)
+        rounds = build_rounds(cfg, parts, batches)
         if state is None:
-            _begin(rounds)
+            begin(rounds)
         if cfg.debug.dry:
             return dry(rounds, console)
         render_picture, real = picture_maker(parts.game, parts.source, batches, parts.machine, cfg.seed)
@@ -104,19 +103,6 @@ def say_what_next(folder: RunFolder, console: Console) -> None:
     console.say(f"curves  tensorboard --logdir {shlex.quote(str(folder))}")
     console.say(f"sample  gantrain sample {shlex.quote(f'run={folder}')} n=64")
     console.say(f"go on   gantrain {shlex.quote(f'run={folder}')} trainer.steps=…")
-
-
-def _build_rounds(cfg: DictConfig, parts: Parts, batches: Batches) -> Rounds:
-    sizes = (cfg.trainer.steps, cfg.trainer.batch_size, cfg.trainer.accumulate)
-    skip = cfg.trainer.on_nonfinite is OnNonfinite.skip
-    return Rounds(parts.game, parts.learners, batches, parts.machine, cfg.seed, *sizes, skip=skip)
-
-
-def _begin(rounds: Rounds) -> None:
-    try:
-        rounds.begin()
-    except ValueError as error:
-        raise UserError(str(error)) from error
 
 
 @contextmanager

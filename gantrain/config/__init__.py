@@ -1,8 +1,9 @@
 """From words on a command line to one complete, checked config, and from it to objects. Knows classes by name only."""
 
+from gantrain.config.budget import left_to_budget, minutes_of, names_recipe
 from gantrain.config.building import build, kind_of
 from gantrain.config.completing import complete
-from gantrain.config.composing import ListingLoader, compose, hydra_at, with_choices
+from gantrain.config.composing import ListingLoader, compose, hydra_at, implied, with_choices
 from gantrain.config.explaining import explained
 from gantrain.config.naming import metric_named
 from gantrain.config.overrides import parse, prepare, quoted, value_of
@@ -34,8 +35,12 @@ __all__ = [
     "data_folder",
     "explained",
     "hydra_at",
+    "implied",
     "kind_of",
+    "left_to_budget",
     "metric_named",
+    "minutes_of",
+    "names_recipe",
     "nearest",
     "of_hydra",
     "parse",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -10,6 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from gantrain.config.building import build, kind_of, locate
 from gantrain.config.explaining import explain
+from gantrain.config.few import augment_few
 from gantrain.config.naming import metric_named
 from gantrain.config.places import data_folder
 from gantrain.config.validating import validate
@@ -25,8 +26,13 @@ FEWEST = 1000
 """Samples that may be judged in such a run: where there are fewer, nothing is measured."""
 
 
-def complete(cfg: DictConfig) -> DictConfig:
+def complete(cfg: DictConfig, say: Callable[[str], None] = lambda text: None) -> DictConfig:
     """Everything that follows from other choices filled in: facts of the dataset, then settings left at `auto`.
+
+    Inside `hydra_at`, whose options it may choose from.
+
+    Args:
+        say: is told what followed from the user's own pictures.
 
     Raises:
         UserError: a setting is unknown, of the wrong type, or cannot be worked out.
@@ -34,8 +40,9 @@ def complete(cfg: DictConfig) -> DictConfig:
     cfg = validate(cfg)
     _check_chosen(cfg)
     try:
-        source = _complete_dataset(cfg)
+        source = _complete_dataset(cfg, say)
         cfg.data.shape, cfg.data.classes = list(source.shape), source.classes
+        augment_few(cfg, source, say)
         if cfg.metrics.use is None:
             _plan_metrics(cfg, source)
         for group in ("model", "loss", "tricks"):
@@ -45,7 +52,8 @@ def complete(cfg: DictConfig) -> DictConfig:
         for trick in build(OmegaConf.to_container(cfg.tricks, resolve=True), "tricks", tricks).values():
             cfg.data.shown = trick.packed_shape(list(cfg.data.shown))
         OmegaConf.resolve(cfg)
-        _check_facts(OmegaConf.to_container(cfg.model), "model", cfg.data)
+        for group in ("model", "tricks"):
+            _check_facts(OmegaConf.to_container(cfg[group]), group, cfg.data)
     except OmegaConfBaseException as error:
         raise UserError(explain(error, ())) from error
     return cfg
@@ -60,18 +68,38 @@ def _check_chosen(cfg: DictConfig) -> None:
         raise UserError(f"data.{fact} follows from the dataset: leave it out")
 
 
-def _complete_dataset(cfg: DictConfig) -> Any:
-    """The source, once its own settings left at `auto` are filled in."""
+def _complete_dataset(cfg: DictConfig, say: Callable[[str], None]) -> Any:
+    """The source, once its own settings left at `auto` are filled in, those of its parts too."""
     role: Any = locate(SOURCE, "dataset")
     dataset = OmegaConf.to_container(cfg.dataset, resolve=True)
     assert isinstance(dataset, dict)
-    kind = kind_of(dataset, "dataset", role)
-    auto = [str(key) for key, value in dataset.items() if value == "auto"]
-    chosen = {key: value for key, value in dataset.items() if value != "auto"}
-    build({**chosen, "_partial_": True}, "dataset", Callable[..., role])  # the others follow from what is chosen
+    kind, auto = kind_of(dataset, "dataset", role), list(_left_open(dataset))
+    build({**_without_auto(dataset), "_partial_": True}, "dataset", Callable[..., role])  # others follow from these
     for key in auto:
-        cfg.dataset[key] = dataset[key] = _automatic(kind, f"dataset.{key}", key, dataset, data_folder(cfg))
-    return build(dataset, "dataset", role)
+        value = _automatic(kind, f"dataset.{key}", key, dataset, data_folder(cfg))
+        OmegaConf.update(cfg.dataset, key, value)
+    reasons = [reason for key in auto if (reason := kind.reason(key, dataset))]
+    if reasons:
+        say(f"data: {', '.join(reasons)}")
+    return build(OmegaConf.to_container(cfg.dataset, resolve=True), "dataset", role)
+
+
+def _left_open(node: Mapping[Any, Any], prefix: str = "") -> Iterator[str]:
+    """The dotted keys whose values are `auto`."""
+    for key, value in node.items():
+        if value == "auto":
+            yield f"{prefix}{key}"
+        elif isinstance(value, Mapping):
+            yield from _left_open(value, f"{prefix}{key}.")
+
+
+def _without_auto(node: Mapping[Any, Any]) -> dict[Any, Any]:
+    """A tree without the values that are `auto`."""
+    return {
+        key: _without_auto(value) if isinstance(value, Mapping) else value
+        for key, value in node.items()
+        if value != "auto"
+    }
 
 
 def _plan_metrics(cfg: DictConfig, source: Any) -> None:

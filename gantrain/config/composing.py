@@ -16,9 +16,10 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from gantrain.config.explaining import explained
+from gantrain.config.overrides import parse
 from gantrain.config.trust import Loader
 from gantrain.errors import UserError
-from gantrain.options import CONFIGS, listed
+from gantrain.options import CONFIGS, is_group, listed
 
 
 class ListingLoader(Loader):
@@ -60,11 +61,32 @@ def compose(overrides: Sequence[str], config_name: str = "train") -> DictConfig:
         UserError: an unknown group, option or key, or words that are no override.
     """
     with explained(overrides, config_name):
+        overrides = implied(overrides, config_name)
+    with explained(overrides, config_name):
         cfg = hydra_compose(config_name, list(overrides), return_hydra_config=True)
         choices = dict(cfg.hydra.runtime.choices)
         with open_dict(cfg):
             del cfg["hydra"]
         return with_choices(cfg, choices, overrides, config_name)
+
+
+def implied(overrides: Sequence[str], config_name: str) -> list[str]:
+    """The overrides with what they leave unsaid, inside `hydra_at`.
+
+    A dataset.path= without dataset= means one's own pictures, dataset=image_folder, unless what is chosen otherwise,
+    by an experiment or in a config of one's own, has a path itself. Choices that a sweep makes do not count as such.
+
+    Raises:
+        UserError: words that are no override.
+    """
+    keys = [word.partition("=")[0].lstrip("+~") for word in overrides]
+    if "dataset.path" not in keys or any(key.partition("@")[0] == "dataset" for key in keys):
+        return list(overrides)
+    parsed = [override for override in parse(overrides, config_name) if not override.is_sweep_override()]
+    groups = [str(override.input_line) for override in parsed if is_group(override.key_or_group)]
+    cfg = hydra_compose(config_name, groups)
+    known = "dataset" not in cfg or (isinstance(cfg.dataset, DictConfig) and "path" in cfg.dataset)
+    return list(overrides) if known else ["dataset=image_folder", *overrides]
 
 
 def with_choices(cfg: DictConfig, choices: Mapping[str, Any], overrides: Sequence[str], config_name: str) -> DictConfig:

@@ -115,6 +115,11 @@ class Config:
     init_from: str | None = None
     data_dir: str | None = None
     outputs_dir: str = "outputs"
+    budget: str | None = None
+    """A time such as 30m, in which the run is to make the best; auto: 25m on a CPU, on a GPU what the recipe takes."""
+    recipes: dict[str, Any] = field(default_factory=dict)
+    """Experiments that a budget takes instead of the data set's own recipe, the cheapest first, with the steps from
+    which each is worth its cost."""
     trainer: Trainer = field(default_factory=Trainer)
     log: Log = field(default_factory=Log)
     checkpoint: Checkpoint = field(default_factory=Checkpoint)

@@ -31,6 +31,18 @@ def sides(image_size: int | list[int], interval: str = "[1, 4096]") -> Size:
     return height, width
 
 
+def shaped(side: int, ratio: float) -> Size:
+    """Height and width whose shorter is `side`, about `ratio` of width to height, on which networks work unbordered."""
+    unit = max(side // 4, 1)
+    longer = max(round(side * max(ratio, 1 / ratio) / unit), 4) * unit
+    return (side, longer) if ratio > 1 else (longer, side)
+
+
+def size_in_words(size: Size) -> str:
+    """As `image_size` is written."""
+    return str(size[0]) if size[0] == size[1] else f"[{size[0]},{size[1]}]"
+
+
 @dataclass(frozen=True)
 class Fitting:
     """Scales pictures to a size, with antialiasing.

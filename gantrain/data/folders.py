@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,17 @@ import numpy as np
 from gantrain.data.augment import Augment
 from gantrain.data.batches import Batches
 from gantrain.data.fitting import Fit, Fitting, sides
+from gantrain.data.glance import glance_at
 from gantrain.data.originals import Original, printable
-from gantrain.data.pictures import MODES, open_picture, pack_pictures, pictures_below
-from gantrain.data.source import DataContext, PackedSource, fingerprint_of
+from gantrain.data.packing import pack_pictures
+from gantrain.data.pictures import CONVERT, MODES, files_below, open_picture, pictures_below
+from gantrain.data.source import DataContext, PackedSource, different_files, fingerprint_of
 from gantrain.errors import UserError
 from gantrain.ranges import WIDTH, within
+
+NO_PATH = "dataset=image_folder needs the folder of your pictures: add dataset.path=…"
+GLANCED = {"image_size": "image_size", "channels": "channels", "augment.flip": "flip"}
+"""Settings that follow from a look at the pictures, and how the look calls them."""
 
 
 def class_of(picture: Path, folder: Path) -> str:
@@ -30,17 +37,19 @@ class ImageFolder(PackedSource):
 
     Args:
         path: the folder.
-        image_size: side of the square that each picture is scaled to, or [height, width].
+        image_size: side of the square that each picture is scaled to, or [height, width]; `auto` the largest of 16, 32
+            and 64 that nearly all pictures reach, in their own shape where they share one that is far from a square.
         fit: `crop` cuts away what is too wide or too high, `pad` puts it between borders, `stretch` squeezes it.
-        channels: 1 grey, 3 colour, 4 colour with transparency.
+        channels: 1 grey, 3 colour, 4 colour with transparency; `auto` what there is.
         classes: how many sub-folders there are; `auto` counts them.
+        augment: with `flip: auto` pictures are mirrored where a simple classifier cannot tell them from their mirrors.
 
     Raises:
         ValueError: no path, or a number of channels other than 1, 3, 4.
     """
 
     name = "image_folder"
-    version = 2
+    version = 3
     fitting: Fitting
 
     def __init__(
@@ -53,7 +62,7 @@ class ImageFolder(PackedSource):
         fit: Fit = "crop",
     ) -> None:
         if path is None:
-            raise ValueError("dataset=image_folder needs the folder of your pictures: add dataset.path=…")
+            raise ValueError(NO_PATH)
         if channels not in MODES:
             raise ValueError(f"channels is 1 (grey), 3 (colour) or 4 (with transparency), got {channels}")
         within(WIDTH, classes=classes)
@@ -65,10 +74,19 @@ class ImageFolder(PackedSource):
 
     @classmethod
     def auto(cls, key: str, settings: Mapping[str, Any], data_dir: Path) -> Any:
-        if key != "classes" or not settings.get("path"):
-            return None
+        if not settings.get("path"):
+            raise UserError(NO_PATH)
         folder = Path(settings["path"]).expanduser()
-        return len({class_of(f, folder) for f in pictures_below(folder)})
+        if key == "classes":
+            return len({class_of(f, folder) for f in pictures_below(folder)})
+        return getattr(glance_at(folder), GLANCED[key]) if key in GLANCED else super().auto(key, settings, data_dir)
+
+    @classmethod
+    def reason(cls, key: str, settings: Mapping[str, Any]) -> str:
+        return glance_at(Path(settings["path"]).expanduser()).reason(key) if key in GLANCED else ""
+
+    def count(self, data_dir: Path) -> int | None:
+        return different_files(pictures_below(self.path))
 
     def class_names(self, data_dir: Path) -> Sequence[str]:
         found = sorted({class_of(f, self.path) for f in pictures_below(self.path)})
@@ -94,6 +112,11 @@ class ImageFolder(PackedSource):
         number = {name: k for k, name in enumerate(sorted(set(names)))}
         labels = np.asarray([number[name] for name in names], dtype=np.int64)
 
+        others = Counter(ending for f in files_below(self.path) if (ending := f.suffix.lower()) in CONVERT)
+        if others:
+            listed = ", ".join(f"{count:,} {ending}" for ending, count in others.items())
+            say(f"data: left out {listed}, of a format that is not read: convert to .png or .jpg what should count")
+
         def read(file: Path) -> tuple[np.ndarray, Original]:
             return open_picture(file, self.fitting, self.channels)
 
@@ -116,7 +139,7 @@ class CelebA(PackedSource):
 
     name = "celeba"
     licence = "for non-commercial research alone"
-    version = 3
+    version = 4
     fitting: Fitting
     crop = 148 / 178
     tables = ("list_attr_celeba.txt", "list_attr_celeba.csv")

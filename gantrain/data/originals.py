@@ -20,12 +20,14 @@ class Original:
     Attributes:
         turned: the camera was held otherwise than the pixels lie in the file.
         animated: it holds more pictures than the first, which is taken.
+        clear: some of it is see-through.
     """
 
     size: tuple[int, int]
     mode: str
     turned: bool = False
     animated: bool = False
+    clear: bool = False
 
 
 @dataclass
@@ -35,7 +37,7 @@ class Originals:
     Attributes:
         sizes: how many of the pictures that were kept have which height and width, as "<height>x<width>".
         modes: how many have which mode.
-        turned, animated: how many were so.
+        turned, animated, clear: how many were so.
         names: of the pictures that were kept, in the order of the pack, from the data set's folder on.
         broken: of those that were left out, with what was wrong.
     """
@@ -44,6 +46,7 @@ class Originals:
     modes: dict[str, int] = field(default_factory=dict)
     turned: int = 0
     animated: int = 0
+    clear: int = 0
     names: list[str] = field(default_factory=list)
     broken: dict[str, str] = field(default_factory=dict)
 
@@ -54,7 +57,17 @@ class Originals:
         self.modes[original.mode] = self.modes.get(original.mode, 0) + 1
         self.turned += original.turned
         self.animated += original.animated
+        self.clear += original.clear
         self.names.append(name)
+
+    def treated(self, channels: int) -> list[str]:
+        """What was done to some of the files so that they have so many channels, a few words for each way."""
+        done = {
+            "turned upright, as the camera was held": self.turned,
+            "with several pictures, of which the first is taken": self.animated,
+            "see-through in parts, which became white": self.clear if channels != 4 else 0,
+        }
+        return [f"{count:,} {words}" for words, count in done.items() if count]
 
     def by_size(self) -> dict[tuple[int, int], int]:
         """How many have which (height, width)."""

@@ -1,20 +1,19 @@
-"""Pictures from files: which are taken, how one becomes pixels, and how many become a pack."""
+"""Pictures from files: which are taken, and how one becomes pixels."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
-import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
-from gantrain.data.fitting import Fitting
-from gantrain.data.originals import Original, Originals, printable
+from gantrain.data.fitting import Fitting, Size
+from gantrain.data.originals import Original, printable
 from gantrain.errors import UserError
 
 FORMATS = {
@@ -30,10 +29,21 @@ FORMATS = {
 }
 """The endings of pictures, and the formats that are decoded: PIL knows more, and starts programs for some of them."""
 
+CONVERT = (".heic", ".heif", ".avif", ".raw", ".cr2", ".nef", ".dng", ".jxl", ".jp2", ".svg", ".psd", ".pdf")
+"""Endings of pictures that are not read."""
+
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 WHITES = (1, 2**8 - 1, 2**16 - 1, 2**31 - 1, 2**32 - 1)
 ORIENTATION = 274  # a tag of Exif
+DAMAGED = (SyntaxError, ValueError, TypeError, struct.error)
+"""What damaged notes of a camera raise, whose picture may be whole."""
+WIDTH, HEIGHT = 256, 257  # tags of TIFF
 SAMPLE_FORMAT, UNSIGNED = 339, 1  # a tag of TIFF, and its value where the file says nothing
+FINER = 4
+"""JPEGs are decoded at ½, ¼ or ⅛ of their sides where they stay so many times finer than what is made of them: that is
+five times as fast for 12 megapixels, and changes no pixel by more than a level or two of 256."""
+CLEAR = 0.01
+"""The share of a picture's pixels that must be see-through for the picture to be."""
 
 
 def files_below(folder: Path) -> list[Path]:
@@ -42,14 +52,30 @@ def files_below(folder: Path) -> list[Path]:
     Raises:
         UserError: there is no such folder.
     """
+    if folder.is_file():
+        raise UserError(
+            f"{folder} is a file: set dataset.path to a folder of pictures (a table of numbers needs dataset=array)"
+        )
     if not folder.is_dir():
         raise UserError(f"there is no folder {folder}: set dataset.path to a folder of pictures")
-    return sorted(f for f in folder.rglob("*") if not _is_hidden(f.relative_to(folder)) and f.is_file())
+    return [Path(place) for place in _places(str(folder))]
 
 
-def _is_hidden(place: Path) -> bool:
-    """Whether a file or a folder above it begins with a dot, or is what macOS leaves in archives."""
-    return any(part.startswith(".") or part == "__MACOSX" for part in place.parts)
+def _places(folder: str) -> Iterator[str]:
+    """The files below a folder in the order of their names; links to other folders are not followed."""
+    with contextlib.suppress(PermissionError), os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if _is_hidden(entry.name):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                yield from _places(entry.path)
+            elif entry.is_file():
+                yield entry.path
+
+
+def _is_hidden(name: str) -> bool:
+    """Whether the name of a file or folder begins with a dot, or is what macOS leaves in archives."""
+    return name.startswith(".") or name == "__MACOSX"
 
 
 def is_picture(file: Path) -> bool:
@@ -84,20 +110,48 @@ def open_picture(file: Path, fitting: Fitting, channels: int) -> tuple[np.ndarra
         OSError, ValueError, SyntaxError, Image.DecompressionBombError: the file is no picture of a known format, is
             damaged, or holds more pixels than PIL takes.
     """
-    with Image.open(file, formats=sorted(set(FORMATS.values()))) as opened:
+    with _opened(file) as opened:
         animated = opened.format != "MPO" and bool(getattr(opened, "is_animated", False))  # MPO: a preview follows
-        turned, upright = _upright(opened)
-        original = Original((upright.height, upright.width), opened.mode, turned, animated)
-        picture = upright
+        mode, size = opened.mode, _shown_size(opened)
+        opened.draft(None, (FINER * max(fitting.size),) * 2)
+        turned, picture = _upright(opened)
         if picture.mode.startswith("I") or picture.mode == "F":
             picture = _deep_grey(np.asarray(picture), opened)
+        clear = False
         if "transparency" in picture.info or picture.mode in ("RGBA", "LA", "PA"):
             picture = picture.convert("RGBA")
+            clear = sum(picture.getchannel("A").histogram()[:128]) >= CLEAR * picture.width * picture.height
             if channels != 4:
                 picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
         picture = picture.convert(MODES[channels])
-    pixels = np.asarray(fitting(picture))
-    return pixels.reshape(*fitting.size, channels).transpose(2, 0, 1), original
+    pixels = np.asarray(fitting(picture)).reshape(*fitting.size, channels).transpose(2, 0, 1)
+    return pixels, Original(size, mode, turned, animated, clear)
+
+
+def size_of(file: Path) -> Size:
+    """Height and width of a picture as it is shown, from the first bytes of its file.
+
+    Raises:
+        OSError, ValueError, SyntaxError, Image.DecompressionBombError: as `open_picture`, as far as these bytes tell.
+    """
+    with _opened(file) as opened:
+        return _shown_size(opened)
+
+
+def _opened(file: Path) -> Image.Image:
+    return Image.open(file, formats=sorted(set(FORMATS.values())))
+
+
+def _shown_size(opened: Image.Image) -> Size:
+    """Height and width of a picture as the camera was held, which is not decoded for that."""
+    sideways, (width, height) = False, opened.size
+    if opened.format == "TIFF":  # which some versions of PIL turn by themselves, and say the sides after that
+        tags = getattr(opened, "tag_v2", {})
+        width, height = int(tags.get(WIDTH, width)), int(tags.get(HEIGHT, height))
+    if opened.format != "PNG" or "exif" in opened.info:  # else PIL decodes all of a PNG to look behind its pixels
+        with contextlib.suppress(*DAMAGED):
+            sideways = opened.getexif().get(ORIENTATION, 1) in range(5, 9)
+    return (width, height) if sideways else (height, width)
 
 
 def _upright(opened: Image.Image) -> tuple[bool, Image.Image]:
@@ -105,7 +159,7 @@ def _upright(opened: Image.Image) -> tuple[bool, Image.Image]:
     try:
         turned = opened.getexif().get(ORIENTATION, 1) in range(2, 9)
         return turned, ImageOps.exif_transpose(opened) if turned else opened
-    except (SyntaxError, ValueError, TypeError, struct.error):  # damaged notes of the camera; the picture may be whole
+    except DAMAGED:
         return False, opened
 
 
@@ -133,81 +187,3 @@ def _deep_grey(values: np.ndarray, opened: Image.Image) -> Image.Image:
     if transparent is not None:
         grey.putalpha(Image.fromarray(np.where(values == transparent, 0, 255).astype(np.uint8)))
     return grey
-
-
-def pack_pictures(
-    files: list[Path],
-    top: Path,
-    folder: Path,
-    read: Callable[[Path], tuple[np.ndarray, Original]],
-    shape: Sequence[int],
-    say: Callable[[str], None],
-) -> tuple[np.ndarray, np.ndarray]:
-    """Reads pictures with a few threads into a memory map in `folder`; broken ones are named and left out.
-
-    What the files were is noted there too, under their names from `top` on.
-
-    Returns:
-        the memory map uint8 (N, C, H, W) and the indices (N,) of the files that it holds.
-
-    Raises:
-        UserError: more than half of the files are broken.
-    """
-    kept: list[int] = []
-    originals = Originals()
-
-    def attempt(file: Path) -> tuple[np.ndarray, Original] | Exception:
-        try:
-            return read(file)
-        except Exception as error:  # decoders raise anything on broken files
-            return error
-
-    whole = np.lib.format.open_memmap(folder / "all.npy.part", mode="w+", dtype=np.uint8, shape=(len(files), *shape))
-    with warnings.catch_warnings(), ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # large, but below what PIL refuses
-        for start in range(0, len(files), 1024):  # in parts, so that decoded pictures never pile up in memory
-            for index, found in enumerate(pool.map(attempt, files[start : start + 1024]), start):
-                name = printable(str(files[index].relative_to(top)))
-                if isinstance(found, Exception):
-                    originals.broken[name] = _reason(found, files[index])
-                    say(f"data: skipped {name}: {originals.broken[name]}")
-                else:
-                    whole[len(kept)] = found[0]
-                    originals.keep(name, found[1])
-                    kept.append(index)
-            if start and start % (1024 * 16) == 0:
-                say(f"data: {start:,} of {len(files):,} pictures read")
-    if originals.broken:
-        say(f"data: {len(originals.broken):,} of {len(files):,} pictures are broken and were skipped")
-    _refuse_ruins(originals.broken, len(files), top)
-    originals.write(folder)
-    return _cut(whole, len(kept), folder), np.asarray(kept)
-
-
-def _refuse_ruins(broken: Mapping[str, str], count: int, top: Path) -> None:
-    """Raises UserError where more than half of the files are broken."""
-    if len(broken) * 2 > count:
-        first, reason = next(iter(broken.items()))
-        raise UserError(
-            f"{len(broken):,} of {count:,} pictures in {top} cannot be read, {first} first ({reason}): mend or remove "
-            "them"
-        )
-
-
-def _reason(error: Exception, file: Path) -> str:
-    """What was wrong with a file, in PIL's words where they say more than its name."""
-    if isinstance(error, UnidentifiedImageError):
-        return "it is no picture, or of a format other than its name says" if file.stat().st_size else "it is empty"
-    return printable(" ".join(str(error).split()))[:200]
-
-
-def _cut(whole: np.memmap, count: int, folder: Path) -> np.memmap:
-    """The first `count` pictures of the memory map all.npy.part, as real.npy in its place."""
-    if count == len(whole):
-        (folder / "all.npy.part").rename(folder / "real.npy")
-        return whole
-    real = np.lib.format.open_memmap(folder / "real.npy", mode="w+", dtype=np.uint8, shape=(count, *whole.shape[1:]))
-    for start in range(0, count, 4096):
-        real[start : start + 4096] = whole[start : min(start + 4096, count)]
-    (folder / "all.npy.part").unlink()
-    return real

@@ -41,6 +41,19 @@ class DataContext:
     say: Callable[[str], None] = lambda text: None
 
 
+FEW = {16: 1000, 4096: 5000}
+"""Fewer pictures than this are few, for sides up to so many pixels: D learns them by heart before G is any good."""
+
+
+COMPARED = 10_000
+"""Files that are compared with each other at most."""
+
+
+def few_of(shape: Sequence[int]) -> int:
+    """How many different pictures of a shape [C, H, W] there must be lest they are few."""
+    return next(few for side, few in FEW.items() if min(shape[1:]) <= side)
+
+
 LABELLED = ("mind_classifier", "fid_classifier", "precision_recall_classifier", "class_balance", "diversity")
 """Names of metrics that suit pictures with labels that a small network learns within a minute."""
 
@@ -74,14 +87,32 @@ class Source(ABC):
         """A source of samples that training never sees, where there are some."""
         return None
 
+    def count(self, data_dir: Path) -> int | None:
+        """How many different samples there are, where that can be told without reading them all."""
+        return None
+
+    def few(self, data_dir: Path) -> int | None:
+        """How many different pictures there are where these are few; None where not, or where it cannot be told."""
+        count = self.count(data_dir) if len(self.shape) == 3 else None
+        return count if count is not None and count < few_of(self.shape) else None
+
     def class_names(self, data_dir: Path) -> Sequence[str]:
         """What the labels 0, 1, … stand for; empty where they stand for themselves."""
         return ()
 
     @classmethod
     def auto(cls, key: str, settings: Mapping[str, Any], data_dir: Path) -> Any:
-        """The value of a setting that was left at `auto`; only sources with such settings override this."""
+        """The value of a setting that was left at `auto`; only sources with such settings override this.
+
+        Args:
+            key: of the setting, with the parts of a nested one joined by full stops: augment.flip.
+        """
         raise ValueError(f"{key} has no automatic value")
+
+    @classmethod
+    def reason(cls, key: str, settings: Mapping[str, Any]) -> str:
+        """What such a setting became and why, in a few words; "" where nobody needs to be told."""
+        return ""
 
 
 class PackedSource(Source):
@@ -169,6 +200,25 @@ class PackedSource(Source):
                     raise
         finally:
             shutil.rmtree(work, ignore_errors=True)
+
+
+def different_files(files: Sequence[Path]) -> int:
+    """How many files differ; where they are very many, how many there are."""
+    if len(files) > COMPARED:
+        return len(files)
+    by_size: dict[int, list[Path]] = {}
+    for file in files:
+        by_size.setdefault(file.stat().st_size, []).append(file)
+    return sum(1 if len(same) == 1 else len({*map(_contents, same)}) for same in by_size.values())
+
+
+def _contents(file: Path) -> bytes:
+    """A hash over what a file holds; over its name where it cannot be read."""
+    try:
+        with file.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").digest()
+    except OSError:
+        return os.fsencode(file)
 
 
 def fingerprint_of(files: list[Path]) -> str:

@@ -29,8 +29,11 @@ class DownscaledDiscriminator(WrappedDiscriminator):
         super().__init__(network)
         self.side = side
 
+    def trunk_inputs(self, x: Tensor, **conditions: Tensor) -> tuple[Tensor, ...]:
+        return (F.avg_pool2d(x, self.side),)
+
     def features(self, x: Tensor) -> Tensor:
-        return self.trunk(F.avg_pool2d(x, self.side))
+        return self.trunk(*self.trunk_inputs(x))
 
 
 class GMAN(Standard):

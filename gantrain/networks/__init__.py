@@ -2,6 +2,7 @@
 
 from gantrain.networks.conditioning import Conditioned, Sequential
 from gantrain.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from gantrain.networks.fastgan import FastGANDiscriminator, FastGANGenerator
 from gantrain.networks.infogan import InfoGANDiscriminator, InfoGANGenerator
 from gantrain.networks.mlp import MLPDiscriminator, MLPGenerator
 from gantrain.networks.network import Discriminator, Generator
@@ -14,6 +15,8 @@ __all__ = [
     "DCGANDiscriminator",
     "DCGANGenerator",
     "Discriminator",
+    "FastGANDiscriminator",
+    "FastGANGenerator",
     "Generator",
     "InfoGANDiscriminator",
     "InfoGANGenerator",

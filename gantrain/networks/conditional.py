@@ -112,7 +112,7 @@ class ConditionalDiscriminator(WrappedDiscriminator):
         if inner.spectrally_normalised:
             spectrally_normalise(self)
 
-    def score(self, x: Tensor, **conditions: Tensor) -> tuple[Tensor, Tensor]:
+    def trunk_inputs(self, x: Tensor, **conditions: Tensor) -> tuple[Tensor, ...]:
         label = conditions["label"]
         x = self.pad(x.flatten(1) if self.flat else x)
         if self.conditioning == "concat":
@@ -120,12 +120,18 @@ class ConditionalDiscriminator(WrappedDiscriminator):
             x = torch.cat([x, one_hot.view(*one_hot.shape, *[1] * (x.dim() - 2)).expand(-1, -1, *x.shape[2:])], 1)
         elif self.conditioning == "embedding":
             x = torch.cat([x, self.embedding(label).to(x.dtype).view(len(x), -1, *x.shape[2:])], 1)
-        features = self.trunk(x, label) if self.conditioning == "every_layer" else self.trunk(x)
+        return (x, label) if self.conditioning == "every_layer" else (x,)
+
+    def score(self, x: Tensor, **conditions: Tensor) -> tuple[Tensor, Tensor]:
+        label = conditions["label"]
+        features = self.trunk(*self.trunk_inputs(x, **conditions))
         logits = self.logits(features)
         if self.conditioning == "projection":
             logits = logits + (self.embedding(label) * features).sum(1)
         if self.conditioning == "every_layer":
-            logits = logits + self.of_label(label).view(-1, *[1] * (logits.dim() - 1))
+            of_label = self.of_label(label)  # one for each kind of patch
+            patches = logits.shape[1:].numel() // of_label.shape[1]
+            logits = logits + of_label.repeat_interleave(patches, 1).view_as(logits)
         return logits, features
 
 

@@ -6,6 +6,8 @@ from inspect import signature
 
 from torch import Tensor, nn
 
+from gantrain.networks.layers import NormTable
+
 
 class Conditioned(nn.Module):
     """A module whose forward takes a condition beside its input, for itself or for layers within it.
@@ -23,12 +25,27 @@ def call(module: nn.Module, x: Tensor, condition: Tensor | None) -> Tensor:
     return module(x, condition) if isinstance(module, Conditioned) else module(x)
 
 
-class Sequential(nn.Sequential, Conditioned):
-    """Modules one after the other; those that take a condition get it."""
+class Staged(Conditioned):
+    """A module that makes maps (N, C, H, W) on the way to what it gives; it adds both to `maps` where that is there."""
 
-    def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, condition: Tensor | None = None, maps: list[Tensor] | None = None) -> Tensor:
+        raise NotImplementedError
+
+
+class Sequential(nn.Sequential, Staged):
+    """Modules one after the other; those that take a condition get it.
+
+    To `maps` it adds those that each module gives, and those within a module that is staged itself and no sequence.
+    """
+
+    def forward(self, x: Tensor, condition: Tensor | None = None, maps: list[Tensor] | None = None) -> Tensor:
         for module in self:
+            if maps is not None and isinstance(module, Staged) and not isinstance(module, Sequential):
+                x = module(x, condition, maps)
+                continue
             x = call(module, x, condition)
+            if maps is not None and x.dim() == 4:
+                maps.append(x)
         return x
 
 
@@ -91,7 +108,7 @@ class ConditionalBatchNorm(Conditioned):
         super().__init__()
         features = norm.num_features
         self.norm = type(norm)(features, eps=norm.eps, momentum=norm.momentum, affine=False)
-        self.gain, self.bias = nn.Embedding(classes, features), nn.Embedding(classes, features)
+        self.gain, self.bias = NormTable(classes, features), NormTable(classes, features)
         nn.init.ones_(self.gain.weight)
         nn.init.zeros_(self.bias.weight)
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from gantrain.networks.canvas import Canvas, Crop, FirstMaps, Pad
 from gantrain.networks.conditioning import Sequential
-from gantrain.networks.layers import Norm, activation, initialise_dcgan, norm2d
+from gantrain.networks.layers import Norm, activation, initialise_dcgan, norm2d, spectrally_normalise
 from gantrain.networks.network import Discriminator, Generator, NormByLoss, images_only
 from gantrain.ranges import WIDTH, within
 
@@ -78,6 +78,7 @@ class DCGANDiscriminator(NormByLoss, Discriminator):
         norm: of every stage but the first; `auto` is layer norm where a loss forbids samples to meet, else batch norm.
         dropout: probability, of each number after every stage.
         discriminator: `whole` judges all of the image; `patch` judges overlapping patches, after three stages.
+        spectral_norm: of every layer (Miyato et al. 2018).
 
     Raises:
         ValueError: the samples are no images of such a size.
@@ -90,6 +91,7 @@ class DCGANDiscriminator(NormByLoss, Discriminator):
         norm: Norm = "batch",
         dropout: float = 0.0,
         discriminator: Literal["whole", "patch"] = "whole",
+        spectral_norm: bool = False,
     ) -> None:
         super().__init__()
         within(WIDTH, width=width)
@@ -112,3 +114,5 @@ class DCGANDiscriminator(NormByLoss, Discriminator):
         else:
             self.head = nn.Conv2d(inside, 1, 3, 1, 1)
         self.apply(initialise_dcgan)
+        if spectral_norm:
+            spectrally_normalise(self)

@@ -84,14 +84,19 @@ def batch_normalised(module: nn.Module) -> bool:
     return any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in module.modules())
 
 
+class NormTable(nn.Embedding):
+    """Gains or biases of a norm, by label: they set a scale, so that spectral norm leaves them as they are."""
+
+
 def spectrally_normalise(module: nn.Module) -> None:
     """Divides the weight of every linear, convolution and embedding layer by its largest singular value.
 
-    One power iteration per forward in training (Miyato et al. 2018). Layers that have it already stay as they are.
+    One power iteration per forward in training (Miyato et al. 2018). Layers that have it already stay as they are, as
+    do the tables of conditional norms, whose biases begin at 0 and have no direction.
     """
     kinds = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d, nn.Embedding)
     for part in list(module.modules()):
-        if isinstance(part, kinds) and not has_spectral_norm(part):
+        if isinstance(part, kinds) and not isinstance(part, NormTable) and not has_spectral_norm(part):
             parametrizations.spectral_norm(part)
 
 

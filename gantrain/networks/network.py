@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from gantrain.automatic import Automatic
+from gantrain.networks.canvas import Pad
 from gantrain.networks.conditioning import Conditioned, Sequential
 from gantrain.networks.layers import has_spectral_norm
 from gantrain.ranges import WIDTH, within
@@ -42,6 +43,23 @@ class Discriminator(nn.Module, Automatic):
     def __init_subclass__(cls, **settings: Any) -> None:
         super().__init_subclass__(**settings)
         refuse_former_names(cls, {"judge": "score"})
+
+    def trunk_inputs(self, x: Tensor, **conditions: Tensor) -> tuple[Tensor, ...]:
+        """What the trunk is called with: pictures, whatever else stands in further channels, and labels it knows."""
+        return (x,)
+
+    def maps(self, x: Tensor, **conditions: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Pictures (N, C, H, W) as the trunk's first layer with weights is given them, and its maps, in order.
+
+        There are none where the trunk makes vectors, or is no `gantrain.networks.Sequential`.
+        """
+        inputs = self.trunk_inputs(x, **conditions)
+        found: list[Tensor] = []
+        if isinstance(self.trunk, Sequential):
+            self.trunk(*inputs, maps=found)
+        if found and isinstance(self.trunk[0], Pad):
+            return found[0], found[1:]
+        return inputs[0], found
 
     def features(self, x: Tensor) -> Tensor:
         """What the head sees: (N, F), or (N, F, H, W) where patches are judged."""

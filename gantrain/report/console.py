@@ -16,11 +16,18 @@ class Console:
     def __init__(self) -> None:
         self._early: list[str] = []
         self._file: TextIO | None = None
+        self._said_once: set[str] = set()
 
     def say(self, text: str) -> None:
         with tqdm.external_write_mode(sys.stdout):
             print(text, flush=True)
         self.note(text)
+
+    def say_once(self, text: str) -> None:
+        """What several steps of a command would say alike."""
+        if text not in self._said_once:
+            self._said_once.add(text)
+            self.say(text)
 
     def note(self, text: str) -> None:
         """Into the log only."""

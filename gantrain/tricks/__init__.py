@@ -20,6 +20,7 @@ from gantrain.tricks.minibatch_stddev import MinibatchStddev
 from gantrain.tricks.mode_seeking import ModeSeeking
 from gantrain.tricks.orthogonal import Orthogonal
 from gantrain.tricks.packing import Packing
+from gantrain.tricks.reconstruction import Reconstruction
 from gantrain.tricks.spectral_norm import SpectralNorm
 from gantrain.tricks.topk import TopK
 from gantrain.tricks.unrolled import Unrolled
@@ -46,6 +47,7 @@ __all__ = [
     "ModeSeeking",
     "Orthogonal",
     "Packing",
+    "Reconstruction",
     "RunPlan",
     "SpectralNorm",
     "TopK",

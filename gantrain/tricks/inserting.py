@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from gantrain.networks.layers import has_spectral_norm, spectrally_normalise
+from gantrain.networks.resampling import DownConv2d, UpConv2d
 
 WeightedLayer = nn.Linear | nn.Conv2d
 
@@ -58,13 +59,24 @@ def insert_before(
     else:
         before = old.in_channels
         size, stride, padding = (tuple(x) for x in (old.kernel_size, old.stride, old.padding))
-        wider = nn.Conv2d(inside + extra, old.out_channels, size, stride, padding, bias=bias)  # type: ignore[arg-type]
+        channels = inside + extra, old.out_channels
+        folded = next((kind for kind in (UpConv2d, DownConv2d) if isinstance(old, kind)), None)
+        wider = folded(*channels, bias) if folded else nn.Conv2d(*channels, size, stride, padding, bias=bias)  # type: ignore[arg-type]
     if before == inside:
         with torch.no_grad():
-            wider.weight[:, :inside] = old.weight
+            wider.weight[:, :inside] = _of_all_channels(old)
             if wider.bias is not None and old.bias is not None:
                 wider.bias.copy_(old.bias)
     inserted[old] = nn.Sequential(layer, wider)
     if has_spectral_norm(old):
         spectrally_normalise(inserted[old])
     discriminator.set_submodule(name, inserted[old])
+
+
+def _of_all_channels(layer: WeightedLayer) -> torch.Tensor:
+    """The layer's weight; of a convolution in groups, with zeros for the channels of other groups."""
+    if not isinstance(layer, nn.Conv2d) or layer.groups == 1:
+        return layer.weight
+    rows = layer.weight.chunk(layer.groups)
+    parts = [[row if at == k else torch.zeros_like(row) for at in range(layer.groups)] for k, row in enumerate(rows)]
+    return torch.cat([torch.cat(part, 1) for part in parts])

@@ -53,6 +53,7 @@ def lived_in(*words: str) -> Game:
         ["model=dcgan_small", "dataset.image_size=20"],  # cropped from a canvas of 32
         ["model=dcgan_small", "tricks=[spectral_norm]", "tricks.spectral_norm.generator=true"],
         ["model=resnet", "model.generator.width=16", "model.discriminator.width=16"],
+        ["model=fastgan", "model.generator.width=4", "model.generator.norm=instance", "model.discriminator.width=4"],
         ["model=mlp"],
         ["model=cgan"],
         ["model=cgan", "networks@model=mlp", "model.conditioning=concat"],

@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import CPU
-from PIL import Image
+from PIL import Image, ImageOps
 
-from gantrain.data import DataContext, ImageFolder
+from gantrain.data import DataContext, Digits, ImageFolder
+from gantrain.data.fitting import Fitting
 from gantrain.data.originals import Originals, printable
+from gantrain.data.pictures import files_below, open_picture
 from gantrain.errors import UserError
 
 
@@ -104,6 +106,22 @@ def test_what_systems_leave_in_folders_is_no_picture_and_no_class(tmp_path: Path
     assert ImageFolder(str(folder)).class_names(tmp_path) == ["cats"]
 
 
+def test_files_come_in_the_order_of_their_names_and_links_do_not_lead_away(tmp_path: Path) -> None:
+    for name in ("b", "b.d", "B", "a/z", "é"):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        (tmp_path / "pictures" / name / "x.png").write_bytes(b"")
+    for name in ("b-.png", "b0.png", "A.png"):
+        (tmp_path / "pictures" / name).write_bytes(b"")
+    (tmp_path / "pictures" / "gone.png").symlink_to(tmp_path / "nothing")
+    (tmp_path / "pictures" / "round").symlink_to(tmp_path / "pictures", target_is_directory=True)
+    (tmp_path / "pictures" / "linked.png").symlink_to(tmp_path / "pictures" / "A.png")
+    found = files_below(tmp_path / "pictures")
+    assert found == sorted(found)
+    assert len(found) == 9
+    with pytest.raises(UserError, match=r"A\.png is a file: .*dataset=array"):
+        files_below(tmp_path / "pictures" / "A.png")
+
+
 def test_broken_files_are_named_with_what_is_wrong(tmp_path: Path) -> None:
     folder = tmp_path / "pictures"
     folder.mkdir()
@@ -136,3 +154,67 @@ def test_packs_of_before_without_notes_say_nothing(tmp_path: Path) -> None:
     assert Originals.read(tmp_path) is None
     (tmp_path / "notes.json").write_text("{")
     assert Originals.read(tmp_path) is None
+
+
+def test_what_was_done_is_said_in_few_lines(tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for k in range(30):
+        blot(seed=k).save(folder / f"{k}.png")
+    for k in range(14):
+        (folder / f"broken{k:02}.jpg").write_bytes(b"x")
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    blot().save(folder / "turned.jpg", exif=exif)
+    blot().save(folder / "moving.gif", save_all=True, append_images=[blot(seed=1)])
+    veil = blot().convert("RGBA")
+    veil.save(folder / "opaque.png")
+    veil.putalpha(100)
+    veil.save(folder / "veil.png")
+    for name in ("a.HEIC", "b.heic", "c.txt"):
+        (folder / name).write_text("x")
+    _, _, originals, said = packed(folder)
+    assert originals.clear == 1
+    assert "data: left out 2 .heic, of a format that is not read: convert to .png or .jpg what should count" in said
+    assert sum("skipped broken" in line for line in said) == 10
+    assert "data: 14 of 48 pictures are broken and were skipped" in said
+    (done,) = (line for line in said if "upright" in line)
+    assert done == (
+        "data: 1 turned upright, as the camera was held; 1 with several pictures, of which the first is taken; "
+        "1 see-through in parts, which became white"
+    )
+    assert not any("white" in line for line in packed(folder, channels=4)[3])
+
+
+def test_large_photographs_are_decoded_small_and_look_the_same(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    photograph = blot(1200, 1600)
+    photograph.save(tmp_path / "a.jpg", quality=95, exif=exif)
+    fitting = Fitting((16, 24))
+    small, original = open_picture(tmp_path / "a.jpg", fitting, 3)
+    with Image.open(tmp_path / "a.jpg") as opened:
+        whole = np.asarray(fitting(ImageOps.exif_transpose(opened)))
+    assert original.size == (1600, 1200)
+    assert np.abs(small.transpose(1, 2, 0).astype(int) - whole).max() <= 2
+
+
+def test_different_pictures_are_counted_without_being_read(tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for k in range(8):
+        blot(seed=k).save(folder / f"{k}.bmp")
+    (folder / "again.bmp").write_bytes((folder / "3.bmp").read_bytes())
+    (folder / "words.txt").write_text("x")
+    assert ImageFolder(str(folder), 16).count(tmp_path) == 8
+    assert ImageFolder(str(folder), 16).few(tmp_path) == 8
+    assert Digits().count(tmp_path) is None
+    assert Digits().few(tmp_path) is None
+
+
+@pytest.mark.parametrize(("side", "n", "few"), [(16, 999, 999), (16, 1000, None), (32, 4999, 4999), (64, 5000, None)])
+def test_few_are_more_where_pictures_are_larger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, side: int, n: int, few: int | None
+) -> None:
+    monkeypatch.setattr(ImageFolder, "count", lambda self, data_dir: n)
+    assert ImageFolder(str(tmp_path), [side, 2 * side]).few(tmp_path) == few

@@ -58,6 +58,16 @@ def a_changed_verdict_costs(rounds: Rounds, turns: Turns) -> None:
     assert min(value for _, value in valued("consistency", "discriminator", turns)) > 0
 
 
+@effect_of("reconstruction")
+def decoders_learn_with_the_discriminator(rounds: Rounds, turns: Turns) -> None:
+    own = {id(p) for p in rounds.game.get_submodule("discriminator.reconstruction").parameters()}
+    places = [k for k, p in enumerate(rounds.learners["discriminator"].parameters) if id(p) in own]
+    assert len(places) == len(own) > 0
+    for turn, value in valued("reconstruction", "discriminator", turns):
+        assert value > 0
+        assert any(not torch.equal(turn.before[turn.player][k], turn.after[turn.player][k]) for k in places)
+
+
 @effect_of("diffaugment")
 def every_picture_is_augmented(rounds: Rounds, turns: Turns) -> None:
     for turn in turns:

@@ -99,6 +99,8 @@ def small_round(model: str, loss: str, tricks: Sequence[str]) -> Rounds:
     """
     cfg = _base(model, loss, tuple(trick for trick in tricks if trick in AROUND))
     cfg.tricks = {name: entry for trick in tricks for name, entry in _settings(model, trick).items()}
+    for entry in (entry for entry in cfg.tricks.values() if "shape" in entry):
+        entry.shape = cfg.data.shown  # packs have a shape of their own
     return round_from(cfg)
 
 

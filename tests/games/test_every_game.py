@@ -30,6 +30,7 @@ REFUSED = {
     **{(game, "packing"): "a label or code of its own" for game in ALONE},
     **{(game, "minibatch_tutorial"): r"no linear block 'trunk\.3'" for game in GAMES},
     **{(game, trick): "augments pictures" for game in GAMES for trick in ("ada", "diffaugment")},
+    **{(game, "reconstruction"): "maps that a discriminator makes of pictures" for game in GAMES},
     **{("bigan", trick): "leaves out the encoder" for trick in ("feature_matching", "virtual_batch_norm")},
     ("bigan", "reference_batch_norm"): "leaves out the encoder",
 }
@@ -88,7 +89,9 @@ def test_a_game_with_a_trick(game: str, trick: str) -> None:
         check_rounds(round_of(*asked))
 
 
-@pytest.mark.parametrize("trick", ["ada", "diffaugment", "consistency", "virtual_batch_norm", "spectral_norm"])
+@pytest.mark.parametrize(
+    "trick", ["ada", "diffaugment", "consistency", "virtual_batch_norm", "spectral_norm", "reconstruction"]
+)
 @pytest.mark.parametrize("game", sorted(set(GAMES) - {"bigan"}))
 def test_a_game_of_pictures_with_a_trick(game: str, trick: str) -> None:
     small = "dataset=digits dataset.image_size=8 networks@model=dcgan loss=nonsaturating optimizer=adam"

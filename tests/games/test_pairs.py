@@ -32,6 +32,7 @@ UNFIT = [
      "needs a loss with targets"),
     ({"ada"}, {"wgan", "wgan_gp", "rpgan", "ragan", "r3"}, "reads the sign of D's logits"),
     ({"ada", "diffaugment"}, {"mlp"}, "augments pictures"),
+    ({"reconstruction"}, {"mlp"}, "maps that a discriminator makes of pictures"),
     ({"early_stopping"}, {"dcgan"}, "early_stopping.metric is not set"),
     ({"minibatch_tutorial"}, {"dcgan"}, "no linear block 'trunk.3'"),
 ]  # fmt: skip

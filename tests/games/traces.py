@@ -24,6 +24,7 @@ ADDED = {
     "lecam": ("lecam", BOTH[:1]),
     "mode_seeking": ("mode_seeking", BOTH[1:]),
     "orthogonal": ("orthogonal", BOTH[1:]),
+    "reconstruction": ("reconstruction", BOTH[:1]),
     "weight_regularisation": ("l2", BOTH[:1]),
 }
 """Loss terms that tricks add, and whose they are."""

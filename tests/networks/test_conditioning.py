@@ -18,6 +18,8 @@ from gantrain.networks import (
     DCGANDiscriminator,
     DCGANGenerator,
     Discriminator,
+    FastGANDiscriminator,
+    FastGANGenerator,
     Generator,
     InfoGANDiscriminator,
     InfoGANGenerator,
@@ -39,6 +41,7 @@ GENERATORS: dict[str, Callable[..., Generator]] = {
     "nearest": partial(DCGANGenerator, SHAPE, width=2, upsample="nearest"),
     "infogan": partial(InfoGANGenerator, SHAPE, hidden=8, width=2),
     "resnet": partial(ResNetGenerator, SHAPE, width=16),
+    "fastgan": partial(FastGANGenerator, SHAPE, width=2, spectral_norm=False),
 }
 DISCRIMINATORS: dict[str, Callable[..., Discriminator]] = {
     "mlp": partial(MLPDiscriminator, hidden=[8, 8]),
@@ -46,6 +49,7 @@ DISCRIMINATORS: dict[str, Callable[..., Discriminator]] = {
     "infogan": partial(InfoGANDiscriminator, hidden=8, width=2, norm="none"),
     "pooled": partial(PooledDiscriminator, width=2, norm="none", dropout=0.0),
     "resnet": partial(ResNetDiscriminator, width=16, spectral_norm=False),
+    "fastgan": partial(FastGANDiscriminator, width=2, norm="none", spectral_norm=False, discriminator="whole"),
 }
 WEIGHTED = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 

@@ -19,6 +19,7 @@ from gantrain.networks import (
     ResNetDiscriminator,
     ResNetGenerator,
 )
+from gantrain.networks.conditioning import ConditionalBatchNorm
 from gantrain.networks.layers import (
     fold_parametrizations,
     has_spectral_norm,
@@ -67,7 +68,7 @@ def test_a_halving_blocks_residual_is_pooled_too() -> None:
     x = torch.randn(2, 3, 8, 8)
     block = Block(3, 5, "down", "none")
     silence(block.shortcut)
-    whole = block.conv2(block.conv1(x.relu()).relu())
+    whole = nn.Conv2d.forward(block.conv2, block.conv1(x.relu()).relu())
     torch.testing.assert_close(block(x), whole.unfold(2, 2, 2).unfold(3, 2, 2).mean((4, 5)))
 
 
@@ -112,10 +113,17 @@ def test_residual_networks_begin_as_the_papers_code() -> None:
 
 
 @pytest.mark.parametrize("spectral_norm", [True, False])
-def test_spectral_norm_is_on_every_layer_or_on_none(spectral_norm: bool) -> None:
-    network = ResNetDiscriminator([3, 32, 32], width=16, spectral_norm=spectral_norm)
+@pytest.mark.parametrize(
+    ("kind", "count"),
+    [
+        (ResNetDiscriminator, 2 + 2 + 2 + 2 + 2 + 1),  # four blocks, shortcuts where they halve, and the head
+        (DCGANDiscriminator, 3 + 1),
+    ],
+)
+def test_spectral_norm_is_on_every_layer_or_on_none(kind: type[nn.Module], count: int, spectral_norm: bool) -> None:
+    network = kind([3, 32, 32], width=16, spectral_norm=spectral_norm)
     layers = [part for part in network.modules() if isinstance(part, (nn.Conv2d, nn.Linear))]
-    assert len(layers) == 2 + 2 + 2 + 2 + 2 + 1  # four blocks, shortcuts where they halve, and the head
+    assert len(layers) == count
     assert all(parametrize.is_parametrized(layer, "weight") == spectral_norm for layer in layers)
 
 
@@ -242,3 +250,13 @@ def test_folded_parametrizations_leave_plain_weights_and_copies_as_they_are() ->
     assert type(folded[0]) is nn.Linear
     assert torch.equal(folded[0].weight, layers[0].weight)
     assert has_spectral_norm(layers[0])
+
+
+def test_spectral_norm_leaves_the_tables_of_conditional_norms_alone() -> None:
+    """Biases begin at 0, where a norm of 1 has no meaning, and gains of 1 would shrink with the number of features."""
+    network = nn.ModuleList([ConditionalBatchNorm(nn.BatchNorm2d(8), 3), nn.Conv2d(8, 8, 3)])
+    spectrally_normalise(network)
+    norm, conv = network
+    assert (norm.gain.weight == 1).all()
+    assert (norm.bias.weight == 0).all()
+    assert has_spectral_norm(conv)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,8 +11,10 @@ import torch
 from conftest import config
 
 from gantrain.commands.assembly import build_game, build_learners, plain
+from gantrain.commands.parts import build_parts
 from gantrain.config import build
 from gantrain.data import DataContext
+from gantrain.training.finite import check_state
 from gantrain.training.machine import choose_machine
 from gantrain.training.rounds import Progress, Rounds
 
@@ -55,3 +59,20 @@ def test_data_read_ahead_into_pinned_memory_changes_nothing() -> None:
     whole, ahead = losses(*words), losses(*words, "trainer.data_budget=1000")
     for a, b in zip(whole, ahead, strict=True):
         assert a == pytest.approx(b, rel=1e-4, abs=1e-5)
+
+
+@pytest.mark.parametrize("experiment", ["sngan_cifar10", "cgan_cifar10", "speedrun_cifar10", "sngan_celeba"])
+def test_large_recipes_play_and_fit(real_data: Path, experiment: str) -> None:
+    """Twenty steps as they are: every number is one, and a GPU of 16 GB is enough."""
+    cfg = config(f"experiment={experiment}", "metrics=none", "trainer.device=cuda", f"data_dir={real_data}")
+    parts = build_parts(cfg, None, print)
+    torch.cuda.reset_peak_memory_stats()
+    with closing(parts.source.open(parts.context)) as batches:
+        sizes = (cfg.trainer.steps, cfg.trainer.batch_size)
+        rounds = Rounds(parts.game, parts.learners, batches, parts.machine, cfg.seed, *sizes)
+        rounds.begin()
+        for step in range(20):
+            rounds.play(parts.progress, observe=step == 19)
+    assert all(math.isfinite(value) for value in rounds.meter.read().values())
+    check_state(parts.game, parts.learners, 20)
+    assert torch.cuda.max_memory_allocated() < 16 * 2**30
