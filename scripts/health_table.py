@@ -169,14 +169,14 @@ HEALTHY: Mapping[str, Kind] = {
 
 @contextlib.contextmanager
 def faulty(fault: Callable[[Rounds], None]) -> Iterator[None]:
-    build = command._build_rounds
+    build = command.build_rounds
 
     def with_fault(*arguments: object) -> Rounds:
         rounds = build(*arguments)  # type: ignore[arg-type]
         fault(rounds)
         return rounds
 
-    with mock.patch.object(command, "_build_rounds", with_fault):
+    with mock.patch.object(command, "build_rounds", with_fault):
         yield
 
 
