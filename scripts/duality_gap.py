@@ -89,7 +89,7 @@ def cost() -> None:
                     rounds.play(parts.progress)
                 else:
                     step = parts.progress.step
-                    answers = best_answers_of(parts, real, cfg)
+                    answers = best_answers_of(cfg, parts.game, parts.learners, real, parts.machine, step)
                     metric(evaluation_of(parts.game, real, parts.machine, cfg.seed, size, step, answers))
             seconds[name] = (time.perf_counter() - began) / times
         share = seconds["gap"] / (5000 * seconds["step"])
