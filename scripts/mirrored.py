@@ -13,17 +13,16 @@ import torch
 from PIL import Image
 
 from gantrain.data import CelebA, Cifar10, DataContext, Digits, FashionMnist, ImageFolder, Mnist
-from gantrain.data.glance import COARSE, SMALL, TELLABLE, told_from_mirrors
+from gantrain.data.glance import SMALL, TELLABLE, coarse, told_from_mirrors
 from gantrain.data.source import PackedSource
 
 PICTURES, SAMPLES = 250, 4
 
 
-def coarse(pictures: np.ndarray) -> np.ndarray:
-    """Pictures uint8 (N, C, H, W) as grey ones (N, COARSE, COARSE)."""
+def grey_of(pictures: np.ndarray) -> np.ndarray:
+    """Pictures uint8 (N, C, H, W) as grey ones (N, SMALL, SMALL)."""
     grey = [Image.fromarray(x.mean(0).round().astype(np.uint8)).resize((SMALL, SMALL), Image.LANCZOS) for x in pictures]
-    step = SMALL // COARSE
-    return np.array(grey, np.float64).reshape(-1, COARSE, step, COARSE, step).mean((2, 4))
+    return np.array(grey, np.float64)
 
 
 def main() -> None:
@@ -44,7 +43,7 @@ def main() -> None:
         real = source.fields(DataContext(data_dir, torch.device("cpu")))["real"]
         order = np.random.default_rng(1).permutation(len(real))[: SAMPLES * PICTURES]
         parts = [order[k : k + PICTURES] for k in range(0, len(order) - PICTURES + 1, PICTURES)]
-        told = [told_from_mirrors(coarse(np.asarray(real[np.sort(part)])[..., columns])) for part in parts]
+        told = [told_from_mirrors(coarse(grey_of(np.asarray(real[np.sort(part)])[..., columns]))) for part in parts]
         print(f"{name:24} {' '.join(f'{share:.0%}' for share in told)}")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from statistics import median
 
 from gantrain.commands.data_lines import Found, counted
+from gantrain.config import AUGMENTING
 from gantrain.data.fitting import shaped, size_in_words
 from gantrain.data.glance import LOST, SIDES
 from gantrain.data.originals import Originals
@@ -40,11 +41,7 @@ def advice(found: Found) -> list[str]:
 
 
 def _number_of(found: Found, survey: PictureSurvey) -> Iterator[str]:
-    if (
-        not found.drawn
-        and survey.count - survey.copies < few_of(found.shape)
-        and not {"diffaugment", "ada"} & {*found.tricks}
-    ):
+    if not found.drawn and survey.count - survey.copies < few_of(found.shape) and not {*AUGMENTING} & {*found.tricks}:
         yield (
             f"no more than {counted(survey.count - survey.copies, 'different picture')}, which the discriminator may "
             "learn by heart: add 'tricks=[ema,diffaugment]' or 'tricks=[ema,ada]'"

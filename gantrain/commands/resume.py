@@ -68,10 +68,11 @@ def change(cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:
         UserError: an override of anything else.
     """
     cfg.run = None
-    keys = {override.key_or_group for override in parse(overrides)}
+    parsed = parse(overrides)
+    keys = {override.key_or_group for override in parsed}
     if cfg.budget is not None and "trainer.steps" in keys and "trainer.minutes" not in keys:
         cfg.trainer.minutes = None  # it was the budget's, and is used up
-    for override in parse(overrides):
+    for override in parsed:
         key, word = override.key_or_group, override.input_line
         if not any(key == allowed or key.startswith(allowed + ".") for allowed in MAY_CHANGE):
             raise UserError(

@@ -5,6 +5,7 @@ from gantrain.config.building import build, kind_of
 from gantrain.config.completing import complete
 from gantrain.config.composing import ListingLoader, compose, hydra_at, implied, with_choices
 from gantrain.config.explaining import explained
+from gantrain.config.few import AUGMENTING
 from gantrain.config.naming import metric_named
 from gantrain.config.overrides import parse, prepare, quoted, value_of
 from gantrain.config.places import check_place, data_folder
@@ -21,6 +22,7 @@ from gantrain.config.validating import requested, validate
 from gantrain.config.words import nearest
 
 __all__ = [
+    "AUGMENTING",
     "DataRequest",
     "EvaluateRequest",
     "ExportRequest",

@@ -129,9 +129,7 @@ class Glance:
     @cached_property
     def _coarse(self) -> np.ndarray:
         """Grey pictures (N, COARSE, COARSE) without copies, by which each would be told from its mirror."""
-        step = SMALL // COARSE
-        grey = self._small.mean(1).reshape(-1, COARSE, step, COARSE, step).mean((2, 4))
-        return np.unique(grey.round(), axis=0)
+        return np.unique(coarse(self._small.mean(1)).round(), axis=0)
 
     @property
     def _few(self) -> bool:
@@ -168,6 +166,12 @@ def some(files: list[Path], most: int) -> list[Path]:
         return files
     chosen = np.random.default_rng(0).choice(len(files), most, replace=False)
     return [files[k] for k in np.sort(chosen)]
+
+
+def coarse(grey: np.ndarray) -> np.ndarray:
+    """Grey pictures (N, SMALL, SMALL) as (N, COARSE, COARSE), by means."""
+    step = SMALL // COARSE
+    return grey.reshape(-1, COARSE, step, COARSE, step).mean((2, 4))
 
 
 def told_from_mirrors(x: np.ndarray) -> float:

@@ -189,17 +189,29 @@ def test_what_was_done_is_said_in_few_lines(tmp_path: Path) -> None:
 def test_large_photographs_are_decoded_small_and_look_the_same(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
-    photograph = blot(1200, 1600)
-    photograph.save(tmp_path / "a.jpg", quality=95, exif=exif)
-    fitting = Fitting((16, 24))
+    y, x, _ = np.mgrid[:1200, :1600, :1]
+    grain = np.random.default_rng(0).normal(0, 30, (1200, 1600, 3))
+    textured = 128 + 60 * np.sin(x / 9) + 40 * np.cos(y / 13) + grain
+    Image.fromarray(textured.clip(0, 255).astype(np.uint8)).save(tmp_path / "a.jpg", quality=92, exif=exif)
+    fitting = Fitting((64, 64))
     small, original = open_picture(tmp_path / "a.jpg", fitting, 3)
     with Image.open(tmp_path / "a.jpg") as opened:
         whole = np.asarray(fitting(ImageOps.exif_transpose(opened)))
     assert original.size == (1600, 1200)
-    assert np.abs(small.transpose(1, 2, 0).astype(int) - whole).max() <= 2
+    apart = np.abs(small.transpose(1, 2, 0).astype(int) - whole)
+    assert apart.max() <= 2
+    assert apart.mean() < 0.6  # decoded twice as coarsely it would be over 1
 
 
-def test_different_pictures_are_counted_without_being_read(tmp_path: Path) -> None:
+def test_pictures_that_differ_in_the_middle_alone_are_different(tmp_path: Path) -> None:
+    for k in range(3):
+        picture = np.full((400, 400, 3), 255, np.uint8)
+        picture[180:220] = 50 * k
+        Image.fromarray(picture).save(tmp_path / f"{k}.bmp")
+    assert ImageFolder(str(tmp_path), 16).count(tmp_path) == 3
+
+
+def test_different_pictures_are_counted_without_being_decoded(tmp_path: Path) -> None:
     folder = tmp_path / "pictures"
     folder.mkdir()
     for k in range(8):
