@@ -11,14 +11,23 @@ from gantrain.health.balance import DiscriminatorFooled, DiscriminatorWins, Osci
 from gantrain.health.data import ConstantData, FewSamples, LabelsSayNothing, OneClass
 from gantrain.health.facts import Facts
 from gantrain.health.findings import Detector, Finding, Verdict
-from gantrain.health.networks import AverageFar, DeadUnits
+from gantrain.health.networks import AverageFar, DeadUnits, DiscriminatorFlat
 from gantrain.health.samples import Collapse, Copies, DiscriminatorMemorises, ModeDropping, SpectrumOff
 from gantrain.health.updates import NotFinite, NoUpdates, RunsAway
 from gantrain.health.verdict import History, judge
 
 DETECTORS = (
     *(NotFinite, ConstantData, NoUpdates, DeadUnits, OneClass, LabelsSayNothing, RunsAway, PenaltyDwarfs),
-    *(DiscriminatorFooled, DiscriminatorWins, AverageFar, Collapse, ModeDropping, FewSamples, Copies),
+    *(
+        DiscriminatorFlat,
+        DiscriminatorFooled,
+        DiscriminatorWins,
+        AverageFar,
+        Collapse,
+        ModeDropping,
+        FewSamples,
+        Copies,
+    ),
     *(DiscriminatorMemorises, Oscillates, SpectrumOff),
 )
 """Causes before what follows from them: in this order they are told in a verdict."""

@@ -8,6 +8,8 @@ from gantrain.health.findings import Lasting, by_player, percent
 
 DEAD = 0.95
 """Share of a layer's units that are the same for every sample; healthy ReLU layers stay below 0.7."""
+FLAT = 1e-3
+"""Standard deviation of a discriminator's logits; 0.1 and more in healthy runs on digits."""
 APART = 0.4
 """Norm of what parts averaged from live parameters, over theirs; healthy runs stay below 0.15."""
 
@@ -29,6 +31,29 @@ class DeadUnits(Lasting):
     def advice(self) -> str:
         if self.player.startswith("generator") and "activation" in self.facts.settings:
             return "take units that do not die: model.generator.activation=leaky_relu"
+        return f"start anew with a lower rate: {self.facts.lower_rate(self.player)}"
+
+
+class DiscriminatorFlat(Lasting):
+    """D gives all samples the same logit, real or not, so that the generator is told nothing.
+
+    Of pictures alone, on which nothing ever becomes so good that D can but guess, as it does at the end on toys; and
+    not of critics (Wasserstein), whose logits have no scale.
+    """
+
+    name, title, severity = "discriminator_flat", "the discriminator says the same of every sample", "failure"
+    patience, warm_up = 5, 0.05
+    player = ""
+
+    def look(self, step: int, numbers: Mapping[str, float]) -> str | None:
+        spreads = by_player(numbers, "health/logit_spread")
+        if not spreads or not self.facts.pictures or self.facts.kind == "critic":
+            return None
+        self.player = min(spreads, key=lambda name: spreads[name])
+        spread = spreads[self.player]
+        return "" if spread > FLAT else f"the logits of {self.player} differ by {spread:.1g} only"
+
+    def advice(self) -> str:
         return f"start anew with a lower rate: {self.facts.lower_rate(self.player)}"
 
 

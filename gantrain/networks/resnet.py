@@ -47,6 +47,7 @@ class Block(Conditioned):
         super().__init__()
         self.resample, self.first = resample, first
         between = between or outside
+        self.relu1, self.relu2 = nn.ReLU(), nn.ReLU()
         self.norm1 = nn.Identity() if first else norm2d(norm, inside)
         self.norm2 = norm2d(norm, between)
         self.conv1 = UpConv2d(inside, between) if resample == "up" else nn.Conv2d(inside, between, 3, 1, 1)
@@ -55,8 +56,8 @@ class Block(Conditioned):
         self.shortcut = nn.Conv2d(inside, outside, 1) if learned else nn.Identity()
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
-        h = x if self.first else F.relu(call(self.norm1, x, condition))
-        h = F.relu(call(self.norm2, call(self.conv1, h, condition), condition))
+        h = x if self.first else self.relu1(call(self.norm1, x, condition))
+        h = self.relu2(call(self.norm2, call(self.conv1, h, condition), condition))
         h = call(self.conv2, h, condition)
         # the 1x1 shortcut at the smaller of both sizes: it equals that at the larger, at a quarter of the work
         if self.resample == "down":
@@ -103,8 +104,12 @@ class ResNetGenerator(Generator):
 class SumPool(nn.Module):
     """Features (N, C): ReLU, then the sum over all places (Miyato et al. 2018)."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.relu = nn.ReLU()
+
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(x).sum((2, 3))
+        return self.relu(x).sum((2, 3))
 
 
 class ResNetDiscriminator(Discriminator):

@@ -149,3 +149,5 @@ class Rounds:
                 self.meter.add(f"probability/{player}/{kind}", values.float().sigmoid().mean())
         if {"real", "fake"} <= logits.keys():
             self.meter.add(f"accuracy/{player}", adversarial.accuracy(logits["real"], logits["fake"]))
+            spread = torch.cat([values.flatten() for values in logits.values()]).float().std()
+            self.meter.add(f"health/logit_spread/{player}", spread)

@@ -31,6 +31,7 @@ WELL = {
     "health/weights/discriminator": 0.05,
     "health/weights/generator": 0.05,
     "health/dead_units/generator": 0.2,
+    "health/logit_spread/discriminator": 0.9,
     "health/average_distance/generator": 0.08,
     "health/diversity": 0.97,
     "health/real_spread": 0.42,

@@ -19,6 +19,7 @@ SICK: dict[str, tuple[dict[str, float], dict[str, float], Facts, str]] = {
     "constant_data": ({"health/real_spread": 0.0}, {}, PICTURES, "standard deviation is 0"),
     "no_updates": ({"health/update/generator": 0.0}, {}, PICTURES, "generator"),
     "dead_units": ({"health/dead_units/generator": 1.0}, {}, PICTURES, "100 %"),
+    "discriminator_flat": ({"health/logit_spread/discriminator": 2e-4}, {}, PICTURES, "0.0002"),
     "one_class": ({"health/largest_class": 1.0}, {}, PICTURES, "64 labels"),
     "labels_say_nothing": ({}, {"health/label_excess": 1.0}, LABELLED, "chance"),
     "runs_away": ({"health/update/generator": 0.8}, {}, PICTURES, "80 %"),
@@ -202,3 +203,10 @@ def test_half_of_the_modes_missing_is_a_failure_by_the_metric_alone() -> None:
 def test_skipped_and_taken_back_steps_are_no_alarm() -> None:
     broken = lines({"loss/generator/adversarial": math.nan})
     assert not found_in(broken, replace(PICTURES, steers=True))
+
+
+def test_a_flat_discriminator_is_no_trouble_where_nothing_can_be_told_apart_or_logits_have_no_scale() -> None:
+    flat = {"health/logit_spread/discriminator": 1e-5}
+    assert not found_in(lines(flat), NUMBERS)
+    assert not found_in(lines(flat), replace(PICTURES, kind="critic"))
+    assert "optimizer.discriminator.lr" in found_in(lines(flat), PICTURES)["discriminator_flat"].advice

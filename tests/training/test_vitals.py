@@ -148,3 +148,19 @@ def test_samples_are_compared_from_all_over_a_batch() -> None:
     rounds.game.observed_fakes = fakes
     rounds.vitals.samples(Batch({"real": fakes.roll(32, 0)}, {}, torch.zeros(())))
     assert rounds.meter.read()["health/diversity"] == pytest.approx(1)
+
+
+def test_the_spread_of_logits_is_nothing_where_the_discriminator_is_constant() -> None:
+    rounds = round_of(*RING, "loss=nonsaturating", "optimizer.discriminator.lr=0.0")
+    rounds.begin()
+    assert observed(rounds)["health/logit_spread/discriminator"] > 0
+    head = [module for module in rounds.game.get_submodule("discriminator").modules() if isinstance(module, nn.Linear)]
+    nn.init.zeros_(head[-1].weight)
+    assert observed(rounds)["health/logit_spread/discriminator"] == 0
+
+
+def test_the_units_of_residual_discriminators_are_watched() -> None:
+    small = ("model.generator.width=8", "model.discriminator.width=8", "trainer.batch_size=8")
+    rounds = round_of("dataset=digits", "model=resnet", *small)
+    rounds.begin()
+    assert "health/dead_units/discriminator" in observed(rounds)
