@@ -12,6 +12,8 @@ COUNT = "[1, inf)"
 SHARE = "[0, 1]"
 WIDTH = "[1, 65536]"
 """Of layers, codes and sides of pictures: far beyond what fits into memory, so that a slip is not asked of it."""
+LENGTH = "[1, 16777216]"
+"""Of sound, in samples."""
 SAMPLES = "[1, 100000000]"
 """How many are kept or drawn at once."""
 

@@ -35,6 +35,8 @@ class Purpose(IntEnum):
     """The real samples of an evaluation, where they are drawn afresh; their position follows."""
     HEALTH = 9
     """What is looked at for a run's health."""
+    STANDING = 10
+    """What the statistics of norms are taken of, before samples of truncated noise."""
     DUALITY_GAP = 30
     """The best answers of the players to each other; the step, and the number of the player, follow."""
 

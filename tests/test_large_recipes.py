@@ -93,7 +93,9 @@ def test_each_plays_a_few_steps_on_digits(gantrain: Command, experiment: str) ->
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("experiment", ["sngan_cifar10", "sngan_celeba", "speedrun_cifar10"])
+@pytest.mark.parametrize(
+    "experiment", ["sngan_cifar10", "sngan_celeba", "speedrun_cifar10", "biggan_cifar10", "r3gan_cifar10"]
+)
 def test_each_plays_a_step_at_full_width(gantrain: Command, real_data: str, experiment: str) -> None:
     done = gantrain(f"experiment={experiment}", f"data_dir={real_data}", "trainer.batch_size=4", "debug=dry")
     assert (done.returncode, done.stderr) == (0, "")

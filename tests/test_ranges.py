@@ -49,7 +49,7 @@ RANGES: list[tuple[Any, dict[str, Any], str, list[Any]]] = [
     (networks.Noise, {}, "dim", [0, -1, HUGE]),
     (networks.Noise, {"dim": 1, "kind": "stratified"}, "range", [0, NAN, INF]),
     (networks.MLPGenerator, {"shape": [2], "noise_dim": 2}, "hidden", [[0], [4, -1], [HUGE]]),
-    (networks.MLPGenerator, {"noise_dim": 2, "hidden": [4]}, "shape", [[0], [-1], [HUGE], [], [2, 2], [1, 0, 4]]),
+    (networks.MLPGenerator, {"noise_dim": 2, "hidden": [4]}, "shape", [[0], [-1], [HUGE], [], [2, 2, 2, 2], [1, 0, 4]]),
     (networks.MLPDiscriminator, {"shape": [2], "hidden": [4]}, "dropout", [-0.1, 1, 7, NAN]),
     (networks.MLPDiscriminator, {"shape": [2], "hidden": [4]}, "init_std", [-1, NAN, INF]),
     (networks.DCGANGenerator, {"shape": [1, 8, 8], "noise_dim": 2}, "width", [0, -1, HUGE]),

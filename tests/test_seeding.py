@@ -10,15 +10,15 @@ from gantrain.seeding import Purpose, default_state, mix, restore_default, seed_
 
 def test_numbers_of_purposes_stay() -> None:
     """Another number would give a run that goes on, or a figure of the README, other samples."""
-    names = "TURN DATA_ORDER FIXED_DATA EVALUATION PICTURES SAMPLES WEIGHTS BEGINNING REAL_DATA HEALTH DUALITY_GAP"
-    assert [purpose.name for purpose in Purpose] == names.split()
-    assert [int(purpose) for purpose in Purpose] == [*range(10), 30]
+    names = "TURN DATA_ORDER FIXED_DATA EVALUATION PICTURES SAMPLES WEIGHTS BEGINNING REAL_DATA HEALTH"
+    assert [purpose.name for purpose in Purpose] == [*names.split(), "STANDING", "DUALITY_GAP"]
+    assert [int(purpose) for purpose in Purpose] == [*range(11), 30]
     assert Purpose.CLASSIFIER == 1
 
 
 def test_a_purpose_is_mixed_in_as_its_number() -> None:
     assert mix(3, Purpose.WEIGHTS) == mix(3, 6)
-    assert len({mix(3, purpose) for purpose in Purpose}) == 11
+    assert len({mix(3, purpose) for purpose in Purpose}) == 12
 
 
 def test_the_default_generator_goes_on_from_where_it_stood() -> None:

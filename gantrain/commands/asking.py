@@ -42,8 +42,10 @@ def request_of(
     try:
         if asked.input is None:
             request = game.request(n, words)
-            data = run.data(request.n, console.say) if game.inputs else {}
-            request = _in_grid(with_inputs(game, request, data), asked, columns)
+            if any(name not in request.inputs for name in game.inputs):
+                data = run.data(request.n, console.say, again=False)
+                request = with_inputs(game, _at_most(request, len(data["real"])), data)
+            request = _in_grid(request, asked, columns)
         else:
             _check_input(run, asked, words)
             request = _reconstruction(run, str(asked.input), columns, console)
@@ -51,6 +53,12 @@ def request_of(
         hints = (nearest(word, [field.name for field in fields(SampleRequest)]) for word in words)
         raise UserError(f"{error}{next(filter(None, hints), '')}") from error
     return replace(request, step=run.step)
+
+
+def _at_most(request: Request, there: int) -> Request:
+    """The request, of no more samples than there are to start from."""
+    latent = {name: values[:there] for name, values in request.latent.items()}
+    return replace(request, n=min(request.n, there), latent=latent)
 
 
 def size_of(asked: DictConfig) -> tuple[int, int | None]:
@@ -113,10 +121,13 @@ def truncated(run: TrainedRun, request: Request, bound: float | None) -> Request
 
 def _check_input(run: TrainedRun, asked: DictConfig, words: Mapping[str, str]) -> None:
     """Raises ValueError where pictures cannot be given, or something else is asked too."""
-    if not run.game.reconstructs and not run.game.inputs:
-        raise ValueError("input=… asks for reconstructions, which need a run with an encoder, such as model=bigan")
+    if not run.game.reconstructs and not set(run.game.inputs) - {"caption"}:
+        raise ValueError(
+            "input=… reconstructs or translates: you need a run with an encoder, such as model=bigan, or one that "
+            "translates, such as model=pix2pix"
+        )
     if not run.makes_images:
-        raise ValueError("input=… takes pictures, but this run makes numbers: leave it out")
+        raise ValueError(f"input=… takes pictures, but this run makes {run.kind.value}: leave it out")
     others = [name for name in ("interpolate", "truncation") if asked[name] is not None]
     if words or others:
         raise ValueError(f"input=… leaves nothing to choose: leave out {', '.join([*words, *others])}")

@@ -123,6 +123,14 @@ def build_metrics(cfg: DictConfig, source: Source, game: Game) -> dict[str, Metr
             raise UserError(f"metric {name} needs a game with a classifier, such as model=sgan: leave it out")
         if metrics[name].needs_labels and not gives_labels(game):
             raise UserError(f"metric {name} needs a game that gives samples labels, such as model=cgan: leave it out")
+        if metrics[name].needs_domains and not game.pairs_domains:
+            raise UserError(f"metric {name} needs a game of two domains, such as model=cyclegan: leave it out")
+        if metrics[name].needs_cycles and "cycled" not in game.grid:
+            raise UserError(f"metric {name} needs a game that goes there and back, model=cyclegan: leave it out")
+        if metrics[name].needs_pairs and "real" not in game.compared:
+            raise UserError(f"metric {name} needs a game that translates pairs, such as model=pix2pix: leave it out")
+        if metrics[name].needs_captions and "caption" not in game.inputs:
+            raise UserError(f"metric {name} needs a game that is told captions: take model=text2image, or leave it out")
         if metrics[name].needs_value and (reason := game.without_value()):
             raise UserError(f"metric {name} needs a game for one value, but {reason}: leave it out of metrics.use")
     return metrics

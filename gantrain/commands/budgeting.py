@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ MEASURED = 0.02
 """The part of the time in which speed is measured …"""
 LEAST, MOST = 2.0, 20.0
 """… in seconds at least and at most."""
+PLACES = 20
+"""Of a run, at which its phase is looked at."""
 FEW_STEPS = 500
 """With fewer steps than this networks have hardly learnt anything."""
 
@@ -175,8 +178,18 @@ def measure_speed(cfg: DictConfig, seconds: float, say: Callable[[str], None]) -
 
 
 def _seconds_per_step(rounds: Rounds, enough: float) -> float:
-    """Measured over whole cycles of what is not played in every round, such as a lazy penalty."""
-    progress = Progress()
+    """Measured in each phase of a game that grows, which counts by how long the run plays it."""
+    places = [rounds.steps * k // PLACES for k in range(PLACES)]
+    phases = Counter(rounds.game.phase(step) for step in places)
+    first = {rounds.game.phase(step): step for step in reversed(places)}
+    return sum(
+        count / PLACES * _seconds_at(rounds, first[phase], enough * count / PLACES) for phase, count in phases.items()
+    )
+
+
+def _seconds_at(rounds: Rounds, step: int, enough: float) -> float:
+    """Measured from a step on, over whole cycles of what is not played in every round, such as a lazy penalty."""
+    progress = Progress(step)
 
     def play(times: int) -> float:
         began = time.monotonic()
@@ -187,7 +200,7 @@ def _seconds_per_step(rounds: Rounds, enough: float) -> float:
 
     play(WARM)
     cycle = math.lcm(*(penalty.every for penalty in rounds.game.loss.penalties.values()))
-    progress.step = 0  # where all that is played once in a cycle is due
+    progress.step = -(-step // cycle) * cycle  # where all that is played once in a cycle is due
     due, once = play(1), play(1)
     if once * cycle > MOST:
         return (due + (cycle - 1) * once) / cycle

@@ -4,39 +4,52 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from omegaconf import DictConfig
-from torch import Tensor
 
+from gantrain.captions import decoded
 from gantrain.commands.assembly import build_game, plain
 from gantrain.commands.data_advice import advice
 from gantrain.commands.data_lines import Found, lines
+from gantrain.commands.data_sheet import sheet_of
 from gantrain.config import build, data_folder
-from gantrain.data import DataContext, ImageFolder, Source, to_pixels
-from gantrain.data.batches import to_real
+from gantrain.data import DataContext, ImageFolder, SoundFolder, Source, TwoDomains, to_pixels
+from gantrain.data.captions import FILE as CAPTIONS
 from gantrain.data.originals import printable
 from gantrain.data.pictures import files_below, is_picture
+from gantrain.data.sounds import is_sound
 from gantrain.data.source import PackedSource
-from gantrain.data.survey import class_counts, shared, survey_numbers, survey_pictures
+from gantrain.data.survey import (
+    NumberSurvey,
+    PictureSurvey,
+    SoundSurvey,
+    class_counts,
+    shared,
+    survey_numbers,
+    survey_pictures,
+    survey_sounds,
+)
 from gantrain.errors import UserError
+from gantrain.kinds import Kind
 from gantrain.report.console import Console
 from gantrain.report.pictures import save
-from gantrain.report.sheet import render_numbers, render_sheet
 from gantrain.seeding import Purpose, mix, seed_default
 from gantrain.tricks import Trick
-from gantrain.turns import Batch
 
 DRAWN = 10_000
 """Samples that are looked at of what is drawn afresh."""
-COLUMNS = 12
-"""Pictures in a row of the sheet."""
 
+SURVEYS: Mapping[Kind, Callable[[np.ndarray], PictureSurvey | SoundSurvey | NumberSurvey]] = {
+    Kind.PICTURES: survey_pictures,
+    Kind.SOUND: survey_sounds,
+    Kind.NUMBERS: survey_numbers,
+}
 Fields = Mapping[str, np.ndarray]
 
 
@@ -55,21 +68,36 @@ def look(cfg: DictConfig, word: str | None, out: str | None, n: int, console: Co
         raise UserError(f"n must be 1 or more, got {n}")
     source: Source = build(plain(cfg.dataset), "dataset", Source)
     context = DataContext(data_folder(cfg), torch.device("cpu"), cfg.seed, None, cfg.debug.overfit, say=console.say)
-    fields, drawn = _fields(source, context)
-    tricks = _tricks(cfg)
-    found = _found(cfg, source, context, fields, drawn, list(tricks))
-    title = _title(cfg, word)
-    console.say(f"\n{title}")
-    for line in lines(found):
-        console.say(line)
+    tricks, title = _tricks(cfg), _title(cfg, word)
+    pages, warnings = [], []
+    for part, held_out, name in _domains(source):
+        fields, drawn = _fields(part, context)
+        found = _found(cfg, part, context, fields, drawn, list(tricks))
+        if held_out is not None:
+            quiet = replace(context, limit=None, say=lambda text: None)
+            kept, _ = _fields(held_out, quiet)
+            found.held_out, found.leaked = len(kept["real"]), shared(fields["real"], kept["real"])
+        console.say(f"\n{title}{name}")
+        for line in lines(found):
+            console.say(line)
+        pages.append(sheet_of(fields, part, context, tricks, n))
+        warnings += [f"{name.strip(', ')}: {sentence}" if name else sentence for sentence in advice(found)]
     file = _sheet_file(cfg, out, title)
-    save(_sheet(fields, source, tricks, cfg.seed, n), file)
+    save(np.concatenate(pages), file)
     console.say(f"  {'sheet':<9} {file}")
-    warnings = advice(found)
     console.say("\nworth a thought:" if warnings else "\nnothing here speaks against training")
     for sentence in warnings:
         console.say(f"  - {sentence}")
     return file
+
+
+def _domains(source: Source) -> list[tuple[Source, Source | None, str]]:
+    """What is told of by itself, with its held-out part and its name: the source, or each of its two domains."""
+    if not isinstance(source, TwoDomains):
+        return [(source, source.held_out_part(), "")]
+    held_out = source.held_out_part()
+    a, b = (None, None) if held_out is None else (held_out.a, held_out.b)
+    return [(source.a, a, f", domain A ({source.names[0]})"), (source.b, b, f", domain B ({source.names[1]})")]
 
 
 def _title(cfg: DictConfig, word: str | None) -> str:
@@ -104,25 +132,30 @@ def _found(
 ) -> Found:
     real, label = fields["real"], fields.get("label")
     found = Found(
-        survey=survey_pictures(real) if real.ndim == 4 else survey_numbers(real),
+        survey=SURVEYS[Kind.of(source.shape)](real),
         shape=list(source.shape),
         settings=plain(cfg.dataset),
         drawn=drawn,
         fitting=source.fitting,
         tricks=[*tricks],
+        rate=source.rate,
     )
     if isinstance(source, PackedSource) and context.limit is None:
         found.originals = source.originals(context)
     if isinstance(source, ImageFolder):
-        others = Counter(f.suffix.lower() or "(no ending)" for f in files_below(source.path) if not is_picture(f))
+        left_out = [f for f in files_below(source.path) if not is_picture(f) and f != source.path / CAPTIONS]
+        others = Counter(f.suffix.lower() or "(no ending)" for f in left_out)
         found.others = {printable(ending): count for ending, count in others.most_common()}
+    if isinstance(source, SoundFolder):
+        found.recordings = source.recordings(context) if context.limit is None else None
+        others = Counter(f.suffix.lower() or "(no ending)" for f in files_below(source.path) if not is_sound(f))
+        found.others = {printable(ending): count for ending, count in others.most_common()}
+    if source.alphabet and "caption" in fields:
+        found.captions = [decoded(codes, source.alphabet) for codes in fields["caption"][:, 0].tolist()]
+        found.wordings = int((fields["caption"] != 0).any(2).sum())
     if label is not None:
         found.counts = class_counts(label, source.classes)
         found.names = source.class_names(context.data_dir)
-    held_out = source.held_out_part()
-    if held_out is not None:
-        kept, _ = _fields(held_out, DataContext(context.data_dir, context.device, context.seed, say=lambda text: None))
-        found.held_out, found.leaked = len(kept["real"]), shared(real, kept["real"])
     try:
         build_game(cfg)
     except UserError as error:
@@ -156,34 +189,3 @@ def _sheet_file(cfg: DictConfig, out: str | None, title: str) -> Path:
     except OSError as error:
         raise UserError(f"the sheet cannot go to {target}: {error.strerror}, set out=…") from error
     return target
-
-
-def _sheet(fields: Fields, source: Source, tricks: Mapping[str, Trick], seed: int, n: int) -> np.ndarray:
-    """Samples as they are packed and as D will see them; numbers in axes."""
-    if fields["real"].ndim != 4:
-        return render_numbers(np.asarray(fields["real"], np.float64)[:DRAWN])
-    real = fields["real"]
-    index = np.random.default_rng(seed).permutation(len(real))[:n]  # not the first ones, which may be of one class
-    plain_ones = to_real(torch.from_numpy(np.array(real[np.sort(index)])))
-    parts = [("as packed", plain_ones), *_augmented(plain_ones, source, tricks, seed)]
-    return render_sheet([(caption, x.numpy()) for caption, x in parts], min(n, COLUMNS))
-
-
-@torch.no_grad()
-def _augmented(x: Tensor, source: Source, tricks: Mapping[str, Trick], seed: int) -> list[tuple[str, Tensor]]:
-    """The same pictures under each augmentation that was chosen, and under all of them where there are several."""
-    seed_default(mix(seed, Purpose.PICTURES), torch.device("cpu"))
-    parts: list[tuple[str, Tensor]] = []
-    together = x
-    augment: Any = getattr(source, "augment", None)
-    if augment is not None and (augment.flip or augment.crop or augment.rotate):
-        chosen = {"flip": augment.flip, "crop": augment.crop, "rotate": augment.rotate}
-        words = ", ".join(name if value is True else f"{name} {value}" for name, value in chosen.items() if value)
-        together = augment(x)
-        parts.append((f"dataset.augment: {words}", together))
-    batch = Batch({}, {}, torch.zeros((), dtype=torch.int64))
-    for trick in tricks.values():
-        if type(trick).augment is not Trick.augment:
-            parts.append((trick.show(), trick.augment(x, batch)))
-            together = trick.augment(together, batch)
-    return [*parts, ("all of these, as D sees them", together)] if len(parts) > 1 else parts

@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from statistics import median
 
 from gantrain.commands.data_lines import Found, counted
+from gantrain.commands.data_sound import sound_advice
 from gantrain.config import AUGMENTING
 from gantrain.data.fitting import shaped, size_in_words
 from gantrain.data.glance import LOST, SIDES
 from gantrain.data.originals import Originals
 from gantrain.data.pictures import CONVERT
 from gantrain.data.source import few_of
-from gantrain.data.survey import NumberSurvey, PictureSurvey
+from gantrain.data.survey import NumberSurvey, PictureSurvey, SoundSurvey
+from gantrain.report.sounds import RATE
 
 COPIED, BORDER, STRETCHED, BLOWN = 0.02, 0.3, 1.35, 0.1
 """Shares of the whole, and a ratio of sides, from which on it is worth a sentence."""
@@ -30,6 +32,8 @@ def advice(found: Found) -> list[str]:
         told += [*_number_of(found, found.survey), *_samples(found, found.survey)]
         if found.originals is not None:
             told += [*_files(found, found.originals), *_fit(found, found.originals)]
+    elif isinstance(found.survey, SoundSurvey):
+        told += sound_advice(found.survey, found.recordings, found.rate or RATE, found.settings, found.file)
     else:
         told += _numbers(found.survey)
     if found.leaked:

@@ -10,9 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from gantrain.commands.data_sound import sound_lines
 from gantrain.data.fitting import Fitting
 from gantrain.data.originals import Originals
-from gantrain.data.survey import NumberSurvey, PictureSurvey
+from gantrain.data.recordings import Recordings
+from gantrain.data.survey import NumberSurvey, PictureSurvey, SoundSurvey
+from gantrain.report.sounds import RATE
 
 MODES = {
     "1": "black and white",
@@ -46,20 +49,25 @@ class Found:
         settings: of the group dataset, as they were chosen.
         drawn: samples are drawn afresh without end, and the survey is of some of them.
         originals, fitting: what its files were and what was done to them, where it has files.
-        others: how many files are no pictures, by their ending.
+        recordings, rate: the same of sound, and samples a second.
+        others: how many files are no pictures, or no sound, by their ending.
         counts, names: of its classes; empty where it has none.
         held_out: how many samples are kept from training, None where there are none.
         leaked: how many of those are trained on all the same.
         tricks: names of the tricks that were chosen.
         refusal: why training would be refused, if it would.
+        captions: the first of each sample, where they have captions.
+        wordings: how many captions there are in all.
     """
 
-    survey: PictureSurvey | NumberSurvey
+    survey: PictureSurvey | NumberSurvey | SoundSurvey
     shape: list[int]
     settings: Mapping[str, Any]
     drawn: bool = False
     originals: Originals | None = None
     fitting: Fitting | None = None
+    recordings: Recordings | None = None
+    rate: int | None = None
     others: Mapping[str, int] = field(default_factory=dict)
     counts: Sequence[int] = ()
     names: Sequence[str] = ()
@@ -67,20 +75,32 @@ class Found:
     leaked: int = 0
     tricks: Sequence[str] = ()
     refusal: str | None = None
+    captions: Sequence[str] = ()
+    wordings: int = 0
 
     def name(self, label: int) -> str:
         return self.names[label] if label < len(self.names) else str(label)
 
     def file(self, index: int) -> str:
         """Which sample it is: its file where there is one, else its number."""
-        named = self.originals is not None and index < len(self.originals.names)
-        return self.originals.names[index] if named and self.originals else f"number {index}"
+        files = self.originals or self.recordings
+        return files.names[index] if files is not None and index < len(files.names) else f"number {index}"
 
 
 def lines(found: Found) -> list[str]:
     """What there is, a line for each heading."""
-    told = _pictures(found) if isinstance(found.survey, PictureSurvey) else _numbers(found, found.survey)
+    match found.survey:
+        case PictureSurvey():
+            told = _pictures(found)
+        case SoundSurvey():
+            known = (found.shape, found.rate or RATE, found.recordings, found.others)
+            told = sound_lines(found.survey, *known, found.file)
+        case NumberSurvey():
+            told = _numbers(found, found.survey)
     told += [("classes", _classes(found))]
+    if found.captions:
+        longest = max(found.captions, key=len)
+        told += [("captions", f"{found.wordings:,}, such as {found.captions[0]!r}; the longest like {longest!r}")]
     held_out = "none"
     if found.held_out:
         held_out = f"{found.held_out:,} samples, which training never sees"

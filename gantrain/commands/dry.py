@@ -18,14 +18,15 @@ from gantrain.training.rounds import Progress, Rounds
 def dry(rounds: Rounds, console: Console) -> dict[str, float]:
     """The model's summary and one step."""
     game = rounds.game
-    drawn = rounds.batches.draw(0, rounds.batch_size) if game.inputs else {}
-    few = with_inputs(game, Request(2), drawn)
+    drawn = rounds.batches.draw(0, rounds.batch_size)
+    few = with_inputs(game, Request(2, step=rounds.steps), drawn)  # as networks are when they have grown
     for player in game.generators:
         console.say(f"\n{player}\n" + summarise(game.network(player), lambda: game.sample(few)))
-    samples = game.sample(with_inputs(game, Request(rounds.batch_size), drawn))["samples"]
-    inputs = game.tricks.pack(samples)
+    batch = game.batch_at(rounds.steps, game.latents(rounds.batch_size), drawn)
+    with game.evaluating(*game.children()):
+        fakes = game.generate(batch)
     for player in game.discriminators:
-        score = partial(game.score, player, inputs, game.batch_at(0))
+        score = partial(game.score, player, game.tricks.pack(fakes[player]), batch)
         with torch.no_grad(), suppress(ValueError):
             console.say(f"\n{player}\n" + summarise(game.get_submodule(player), score))
     began = time.perf_counter()

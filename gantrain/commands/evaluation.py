@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 from omegaconf import DictConfig
 from torch import Tensor
@@ -73,19 +74,16 @@ def evaluation_of(
     """What metrics are given of a game as it is in step `step`; its classifier saw `at_once` samples at once.
 
     Args:
+        at_once: samples that networks are given at once where they start from data: as many as in training, for so many
+            fit.
         best_answers: of its players as they are now, where it has a value.
         watched: passes on the parts of n samples as they are made.
     """
 
+    sets = partial(_sets, game, real, machine, seed, at_once, step)
+
     def draw(n: int) -> Iterator[Samples]:
-        if game.inputs:
-            unseen = real.source.held_out_part() is not None
-            for k, data in enumerate(real.batches("held_out" if unseen else "train", n)):
-                request = with_inputs(game, Request(len(data["real"]), step=step), data)
-                yield generate_samples(game, machine, request, mix(seed, k), Purpose.EVALUATION)["samples"]
-            return
-        for part in generate_batches(game, machine, Request(n, step=step), seed, Purpose.EVALUATION):
-            yield part["samples"]
+        return (made["samples"] for _, made in sets(n, first=True))
 
     def labelled(n: int) -> Iterator[tuple[Tensor, Tensor]]:
         return ((samples.x, samples.conditions["label"]) for samples in draw(n))
@@ -107,4 +105,26 @@ def evaluation_of(
         features=score and (lambda x: score(x).features),
         best_answers=best_answers,
         pack=game.tricks.packed_shape([1])[0],
+        sets=lambda n: map(_named, sets(n, first=False)),
+        from_data=bool(game.inputs),
     )
+
+
+def _sets(
+    game: Game, real: RealData, machine: Machine, seed: int, at_once: int, step: int, n: int, first: bool
+) -> Iterator[tuple[Mapping[str, Tensor], Mapping[str, Samples]]]:
+    """Data, where the game starts from some, and what it makes of them; of its first input alone where asked."""
+    if not game.inputs:
+        for part in generate_batches(game, machine, Request(n, step=step), seed, Purpose.EVALUATION):
+            yield {}, part
+        return
+    for k, data in enumerate(real.batches(real.unseen, n)):
+        request = with_inputs(game, Request(len(data["real"]), step=step), data, first)
+        yield data, generate_samples(game, machine, request, mix(seed, k), Purpose.EVALUATION, at_once)
+
+
+def _named(given_and_made: tuple[Mapping[str, Tensor], Mapping[str, Samples]]) -> dict[str, Tensor]:
+    """Data and what was made of them by name, on the CPU."""
+    data, made = given_and_made
+    known = {name: values.cpu() for name, values in data.items()}
+    return known | {name: samples.x for name, samples in made.items()}

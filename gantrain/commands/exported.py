@@ -16,6 +16,7 @@ from gantrain.config import build
 from gantrain.data import Source
 from gantrain.errors import UserError
 from gantrain.games import Game, Sampler
+from gantrain.kinds import Kind
 from gantrain.runs import RunFolder
 
 
@@ -56,7 +57,12 @@ def card_of(
     averaged = any(player in game.averages for player in game.generators)
     words, examples = game.latents_in_words(), sampler.examples(2)
     made = sampler(*examples.values())
-    pictures = len(cfg.data.shape) == 3
+    source = build(plain(cfg.dataset), "dataset", Source)
+    values = {
+        Kind.PICTURES: "pixels in [-1, 1]: (x + 1) * 127.5 is 0 to 255",
+        Kind.SOUND: f"sound in [-1, 1], {source.rate or 'any number of'} samples a second",
+        Kind.NUMBERS: "numbers in the data's units",
+    }
     return {
         "name": cfg.name,
         "command": home.status.read().command,
@@ -68,13 +74,10 @@ def card_of(
             "kind": cfg.dataset._target_.rpartition(".")[2],
             "shape": list(cfg.data.shape),
             "classes": cfg.data.classes,
-            "licence": build(plain(cfg.dataset), "dataset", Source).licence,
+            "licence": source.licence,
         },
         "inputs": {name: _tensor(x) | {"what": words.get(name, "latents")} for name, x in examples.items()},
-        "output": {
-            "samples": _tensor(made)
-            | {"what": "pixels in [-1, 1]: (x + 1) * 127.5 is 0 to 255" if pictures else "numbers in the data's units"}
-        },
+        "output": {"samples": _tensor(made) | {"what": values[Kind.of(cfg.data.shape)]}},
         "figures": _figures(home, step, averaged),
         "config": config,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,13 +12,17 @@ from gantrain.commands.evaluation import score_function
 from gantrain.commands.sampling import generate_samples, in_user_units, side_by_side, with_inputs
 from gantrain.data import Batches, KnownDistribution, Source
 from gantrain.games import Game, Request
+from gantrain.kinds import Kind
+from gantrain.report.captioned import CaptionedGrid
 from gantrain.report.optimal import Density
 from gantrain.report.pictures import ImageGrid
 from gantrain.report.plots import LinePlot, PlanePlot, SamplePicture, Score
+from gantrain.report.sounds import HEARD, RATE, SHOWN, Page, SoundPage, SoundSheet
 from gantrain.seeding import Purpose, mix, seed_default
 from gantrain.training.machine import Machine
+from gantrain.turns import Samples
 
-IMAGES, POINTS = 64, 2000
+COUNTS = {Kind.NUMBERS: 2000, Kind.SOUND: SHOWN, Kind.PICTURES: 64}
 """Samples in a run's pictures."""
 
 
@@ -29,8 +33,10 @@ def picture_of(
     score: Score | None = None,
     density: Density | None = None,
     view: np.ndarray | None = None,
+    captions: Sequence[str] = (),
+    rate: int = RATE,
 ) -> SamplePicture:
-    """The picture that suits samples of a shape: [C, H, W], or [D] for numbers.
+    """The picture that suits samples of a shape.
 
     Args:
         columns: of a grid of images.
@@ -38,9 +44,14 @@ def picture_of(
         score: of the discriminator, shown beside numbers of one or two dimensions.
         density: of such real numbers, where it is known.
         view: corners (2, D) of what is shown of numbers, the same for every picture.
+        captions: of images, below each of them.
+        rate: of sound, samples a second.
     """
-    if len(shape) == 3:
-        return ImageGrid(columns)
+    kind = Kind.of(shape)
+    if kind is Kind.PICTURES:
+        return CaptionedGrid(captions, columns) if captions else ImageGrid(columns)
+    if kind is Kind.SOUND:
+        return SoundSheet(rate, columns)
     if shape[0] == 1:
         return LinePlot(real, score, density, view)
     return PlanePlot(real, *((score, density) if shape[0] == 2 else (None, None)), view)
@@ -60,30 +71,49 @@ def view_of(real: np.ndarray, origin: bool) -> np.ndarray:
 
 def picture_maker(
     game: Game, source: Source, batches: Batches, machine: Machine, seed: int
-) -> tuple[Callable[[int], np.ndarray], np.ndarray | None]:
-    """A function from a step to a picture of its samples of a fixed noise; and a picture of real images, if any."""
-    shape = source.shape
-    images = len(shape) == 3
-    n = IMAGES if images else POINTS
+) -> tuple[Callable[[int], Page], Page | None]:
+    """A function from a step to a picture of its samples of a fixed noise; and one of real images or sounds, if any."""
+    shape, kind = source.shape, Kind.of(source.shape)
+    in_axes, n, rate = kind is Kind.NUMBERS, COUNTS[kind], source.rate or RATE
     seed_default(mix(seed, Purpose.PICTURES), machine.device)
     drawn = batches.draw(0, n)
     real = drawn["real"].cpu()
     seed_default(mix(seed, Purpose.PICTURES), machine.device)
-    request = game.preview_request(n) if images else Request(n, game.latents(n))
+    request = Request(n, game.latents(n)) if in_axes else game.preview_request(n)
     request = with_inputs(game, request, drawn)
     numbers = in_user_units(real, batches.facts)
     density = source.density if isinstance(source, KnownDistribution) else None
-    view = None if images else view_of(numbers, origin=not batches.facts)
+    view = view_of(numbers, origin=not batches.facts) if in_axes else None
 
-    def picture(step: int) -> np.ndarray:
+    def page_of(
+        samples: np.ndarray,
+        title: str,
+        columns: int | None = None,
+        score: Score | None = None,
+        captions: Sequence[str] = (),
+    ) -> Page:
+        page = picture_of(shape, columns, numbers, score, density, view, captions, rate).render(samples, title)
+        return SoundPage(page, samples[:HEARD], rate) if kind is Kind.SOUND else page
+
+    def picture(step: int) -> Page:
         asked = replace(request, step=step)
         made = generate_samples(game, machine, asked, seed, Purpose.PICTURES, at_once=request.n)
-        shown, columns = side_by_side(made, asked)
-        score = None if images or batches.facts else _score(game, machine, step)
-        kind = picture_of(shape, columns, numbers, score, density, view)
-        return kind.render(in_user_units(shown, batches.facts), f"step {step:,}")
+        shown, columns = side_by_side(made, asked, game.grid)
+        score = _score(game, machine, step) if in_axes and not batches.facts else None
+        samples, title = in_user_units(shown, batches.facts), f"step {step:,}"
+        return page_of(samples, title, columns, score, captions_of(game, made))
 
-    return picture, ImageGrid().render(real.numpy(), "real") if images else None
+    if in_axes:
+        return picture, None
+    known = Samples(real, {name: values.cpu() for name, values in drawn.items() if name in game.inputs})
+    captions = game.captions(known)[: request.n]
+    shown = real[: request.n] if captions else real
+    return picture, page_of(shown.numpy(), "real", captions=captions)
+
+
+def captions_of(game: Game, made: Mapping[str, Samples]) -> Sequence[str]:
+    """The words that samples were asked to show, where they stand alone in a picture; else none."""
+    return game.captions(next(iter(made.values()))) if len(made) == 1 else ()
 
 
 def _score(game: Game, machine: Machine, step: int) -> Score | None:

@@ -1,4 +1,4 @@
-"""`gantrain sample`: images or numbers from a trained run, and looks inside it."""
+"""`gantrain sample`: images, sound or numbers from a trained run, and looks inside it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from gantrain.commands.show_noise import show_noise
 from gantrain.commands.show_saliency import show_saliency
 from gantrain.commands.show_samples import show_samples
 from gantrain.commands.shown import FOLDERS, FORMATS, Shown, check_format, format_of
+from gantrain.commands.standing import stand
 from gantrain.commands.trained import TrainedRun, open_run
+from gantrain.commands.translating import translate_files, translator_of
 from gantrain.config import SampleRequest, nearest, validate
 from gantrain.errors import UserError
+from gantrain.kinds import Kind
 from gantrain.report.console import Console
 
 SHOWN: dict[str, Callable[[TrainedRun, DictConfig, Mapping[str, str], str, Console], Shown]] = {
@@ -29,8 +32,10 @@ ONLY_OF: dict[str, tuple[str, ...]] = {
     "interpolate": ("samples",),
     "grid": ("samples",),
     "truncation": ("samples", "features"),
+    "standing": ("samples", "features"),
     "projector": ("features",),
     "input": ("samples",),
+    "tile": ("samples",),
 }
 """Settings that mean something only with some of what can be shown."""
 
@@ -38,23 +43,48 @@ ONLY_OF: dict[str, tuple[str, ...]] = {
 def sample(asked: DictConfig, console: Console) -> Path:
     """Writes samples of a run, or a look inside it, and returns the file or folder.
 
-    npz holds `samples`, and what other sets the game makes: uint8 (N, H, W, C) for images, float32 (N, D) for numbers;
-    and what is known about each, such as `labels`.
+    npz holds `samples`, and what other sets the game makes: uint8 (N, H, W, C) for images, float32 (N, D) for numbers,
+    (N, channels, L) for sound with its `rate`; and what is known about each, such as `labels`.
 
     Raises:
         UserError: no run, no such checkpoint, or a setting that makes no sense.
     """
     settings = {field.name for field in fields(SampleRequest)}
     words = {str(key): str(value) for key, value in asked.items() if key not in settings and value is not None}
+    if words.get("text", "").endswith(".txt"):
+        words["text"] = _lines(Path(words["text"]).expanduser())
     asked = validate(OmegaConf.masked_copy(asked, [str(key) for key in asked if key in settings]), SampleRequest)
     form = _check(asked)
     run = open_run(asked.run, str(asked.checkpoint), asked.ema, asked.device)
+    if asked.input is not None and (network := translator_of(run, words)) is not None:
+        return translate_files(run, network, asked, words, form, console)
+    if asked.tile is not None:
+        raise UserError("tile= is for input=…, of a run that translates pictures: leave it out")
+    if asked.format is None and run.kind is Kind.SOUND and asked.show == "samples":
+        form = format_of(None, asked.out, "wav")
+    stand(run, asked.truncation, asked.standing, asked.seed)
     shown = SHOWN[asked.show](run, asked, words, form, console)
-    check_format(shown, form, "this run makes numbers" if asked.show == "samples" else f"show={asked.show} is one page")
+    made = f"this run makes {run.kind.value}" if asked.show == "samples" else f"show={asked.show} is one page"
+    check_format(shown, form, made)
     target = _target(run, asked, shown, words, form)
     FORMATS[form](shown, target)
     console.say(f"{shown.n:,} {shown.what} of step {run.step:,}: {target}")
     return target
+
+
+def _lines(file: Path) -> str:
+    """The texts in a file, one a line.
+
+    Raises:
+        UserError: it is not there, or holds none.
+    """
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"text={file} cannot be read ({error}): write the texts into it, one a line") from error
+    if not text.strip():
+        raise UserError(f"text={file} is empty: write the texts into it, one a line")
+    return text
 
 
 def _check(asked: DictConfig) -> str:
@@ -89,7 +119,7 @@ def _target(run: TrainedRun, asked: DictConfig, shown: Shown, words: Mapping[str
         run.home.samples.make()
         return named
     target = Path(asked.out).expanduser()
-    if suffix and target.suffix != f".{suffix}":
+    if suffix and target.suffix.lower() != f".{suffix}":
         target = target / named.name
     if not suffix and target.is_dir() and any(target.iterdir()):
         raise UserError(f"out={asked.out} holds files already: choose a new folder")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -47,24 +47,49 @@ def generate_samples(
     return {name: Samples.join([part[name] for part in parts]) for name in parts[0]}
 
 
-def with_inputs(game: Game, request: Request, data: Mapping[str, Tensor]) -> Request:
-    """The request with what its game starts from, out of data of which there are at least as many samples."""
-    missing = {name: data[name][: request.n] for name in game.inputs if name not in request.inputs}
+def with_inputs(game: Game, request: Request, data: Mapping[str, Tensor], first: bool = False) -> Request:
+    """The request with what its game starts from and is compared with, out of data of at least as many samples.
+
+    Args:
+        first: with the first of its inputs alone, of which "samples" are made.
+    """
+    inputs = game.inputs[:1] if first else game.inputs
+    names = [*inputs, *(name for name in game.compared if name in data)]
+    missing = {name: data[name][: request.n] for name in names if name not in request.inputs}
     return replace(request, inputs={**request.inputs, **missing}) if missing else request
 
 
-def side_by_side(made: Mapping[str, Samples], request: Request) -> tuple[Tensor, int | None]:
+def side_by_side(made: Mapping[str, Samples], request: Request, order: Sequence[str] = ()) -> tuple[Tensor, int | None]:
     """What a picture shows, and in how many columns: all that was given and made for one place beside each other.
 
-    That are pictures (k·n, C, H, W) of one shape; of numbers, the first set alone.
+    That are pictures (k·n, C, H, W), smaller ones with their pixels enlarged to the size of the first set, and grey
+    ones beside coloured ones; of numbers, the first set alone.
+
+    Args:
+        order: the names of what is shown, where that is not all of it, or not what was given first.
     """
     first = next(iter(made.values())).x
-    given = [x.cpu() for x in request.inputs.values()]
-    sets = [x for x in (*given, *(samples.x for samples in made.values())) if x.shape == first.shape]
+    given = {name: x.cpu() for name, x in request.inputs.items() if name not in made}
+    every = given | {name: samples.x for name, samples in made.items()}
+    if first.dim() == 4:
+        every = {name: _enlarged(x, first) for name, x in every.items()}
+        if any(x.shape[1:] == (3, *first.shape[2:]) for x in every.values()):
+            grey = (1, *first.shape[2:])
+            every = {name: x.expand(-1, 3, -1, -1) if x.shape[1:] == grey else x for name, x in every.items()}
+        first = every[next(iter(made))]
+    sets = [every[name] for name in order or every if name in every and every[name].shape == first.shape]
     if first.dim() != 4 or len(sets) == 1:
         return first, request.columns
     columns = len(sets) * max((request.columns or COLUMNS) // len(sets), 1)  # none of them in the next row
     return torch.stack(sets, 1).flatten(0, 1), columns
+
+
+def _enlarged(x: Tensor, like: Tensor) -> Tensor:
+    """Pictures with every pixel as often as brings them to the size of others, where that is a whole number."""
+    if x.dim() != 4:
+        return x
+    times = max(like.shape[2] // x.shape[2], 1)
+    return x if times == 1 else x.repeat_interleave(times, 2).repeat_interleave(times, 3)
 
 
 def in_user_units(samples: Tensor, facts: Mapping[str, Tensor]) -> np.ndarray:

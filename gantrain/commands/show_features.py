@@ -19,6 +19,7 @@ from gantrain.commands.trained import TrainedRun
 from gantrain.config import build, data_folder, nearest
 from gantrain.data import DataContext, Source, to_pixels
 from gantrain.errors import UserError
+from gantrain.kinds import Kind
 from gantrain.metrics import FeatureSpace, RealData
 from gantrain.metrics.evaluation import Part
 from gantrain.options import CONFIGS
@@ -45,17 +46,18 @@ def show_features(run: TrainedRun, asked: DictConfig, words: Mapping[str, str], 
         raise UserError(f"n={n} is too few to place in the plane: use {FEWEST} or more")
     request = truncated(run, request_of(run, asked, words, console, n), asked.truncation)
     fake = generate_samples(run.game, run.machine, request, asked.seed, Purpose.SAMPLES)
-    values, real = _features(run, asked, next(iter(fake.values())), console)
+    space = asked.space or ("spectrogram" if run.kind is Kind.SOUND else "pixels")
+    values, real = _features(run, space, next(iter(fake.values())), console)
     made = next(iter(fake.values()))
     x = torch.cat([real.x.cpu(), made.x]).numpy()
     kinds = ["real"] * len(real) + ["generated"] * len(made)
     if asked.projector:
         labels = [*_labels(real), *_labels(made)]
-        folder = run.home.fresh_projector(f"step{run.step}_{asked.space}")
-        write_projector(folder, asked.space, values, kinds, labels, x if run.makes_images else None)
+        folder = run.home.fresh_projector(f"step{run.step}_{space}")
+        write_projector(folder, space, values, kinds, labels, x if run.makes_images else None)
         console.say(f"projector  tensorboard --logdir {folder}  (choose PROJECTOR)")
     maps = [_pca(values), _tsne(values, asked.seed)]
-    title = f"{run.cfg.name}, step {run.step:,}: features in {asked.space}"
+    title = f"{run.cfg.name}, step {run.step:,}: features in {space}"
 
     def page() -> np.ndarray:
         return embedding_page(maps, len(real), x if run.makes_images else None, title)
@@ -64,14 +66,14 @@ def show_features(run: TrainedRun, asked: DictConfig, words: Mapping[str, str], 
         places = {name: found.places for name, found in zip(("pca", "tsne"), maps, strict=True)}
         return {"features": values, "generated": np.array([kind == "generated" for kind in kinds]), **places}
 
-    return Shown("real and as many generated samples", len(real), page, arrays, wished={"space": str(asked.space)})
+    return Shown("real and as many generated samples", len(real), page, arrays, wished={"space": space})
 
 
-def _features(run: TrainedRun, asked: DictConfig, fake: Samples, console: Console) -> tuple[np.ndarray, Samples]:
+def _features(run: TrainedRun, name: str, fake: Samples, console: Console) -> tuple[np.ndarray, Samples]:
     """Features (2 n, size) of as many real samples as generated ones, the real first; and those real samples."""
     source = build(plain(run.cfg.dataset), "dataset", Source)
     context = DataContext(data_folder(run.cfg), run.machine.device, run.cfg.seed, say=console.say)
-    space = _space(run, asked.space)
+    space = _space(run, name)
     with closing(RealData(source, context)) as data:
         try:
             space.check(source)

@@ -16,6 +16,7 @@ from gantrain.commands.shown import Shown
 from gantrain.commands.trained import TrainedRun
 from gantrain.errors import UserError
 from gantrain.games import Request
+from gantrain.kinds import Kind
 from gantrain.report.console import Console
 from gantrain.report.looks import Sweep, sweep_page
 from gantrain.report.pictures import to_pixels
@@ -31,11 +32,15 @@ def show_noise(run: TrainedRun, asked: DictConfig, words: Mapping[str, str], for
     """The dimensions of the noise by how much they change samples, and sweeps of the first of them.
 
     Raises:
-        UserError: the game starts from no noise, or the words say all that it starts from.
+        UserError: the game starts from no noise, or makes sound, or the words say all that it starts from.
     """
     noise = run.game.noise
     if noise is None:
         raise UserError("show=noise moves the noise, and this run's game starts from none: choose another show=")
+    if run.kind is Kind.SOUND:
+        raise UserError(
+            "show=noise tells pictures and numbers apart, but this run makes sound: listen to interpolate=slerp instead"
+        )
     request = request_of(run, asked, words, console, asked.n or BASES)
     if "noise" in request.latent:
         raise UserError(f"show=noise moves the noise, which {' '.join(words)}= fixes: leave it out")

@@ -44,20 +44,26 @@ def show_saliency(run: TrainedRun, asked: DictConfig, words: Mapping[str, str], 
         UserError: the run makes numbers, or its data is not here.
     """
     if not run.makes_images:
-        raise UserError("show=saliency is for pictures, but this run makes numbers: its own pictures show D over them")
+        raise UserError(
+            f"show=saliency is for pictures, but this run makes {run.kind.value}: look at the run's own pictures"
+        )
     game, packed = run.game, math.prod(run.cfg.data.shown or run.shape) // math.prod(run.shape)
     request = request_of(run, asked, words, console, math.ceil((asked.n or MANY) / packed) * packed)
     latent = {**game.latents(request.n), **request.latent}
-    data = {name: values.to(run.machine.device) for name, values in run.data(request.n, console.say).items()}
-    batch = game.batch_at(run.step, latent, data)
+    data = run.data(request.n, console.say)
+    fields = {"real": data, "generated": {**data, **request.inputs}}  # what was asked for is not said of real ones
+    batches = {
+        kind: game.batch_at(run.step, latent, {name: x.to(run.machine.device) for name, x in values.items()})
+        for kind, values in fields.items()
+    }
     with game.evaluating(*game.children()):
-        kinds = {"real": game.real(batch), "generated": game.generate(batch, averaged=True)}
+        kinds = {"real": game.real(batches["real"]), "generated": game.generate(batches["generated"], averaged=True)}
     rows: list[list[Attention]] = []
     arrays: dict[str, np.ndarray] = {}
     for name in game.discriminators:
         row = []
         for kind, made in kinds.items():
-            gradient, logits = saliency(game, name, made[name], batch)
+            gradient, logits = saliency(game, name, made[name], batches[kind])
             images, heat = made[name].x.float().cpu().numpy(), gradient.cpu().numpy()
             row.append(Attention(f"{kind}; {_verdict(game, name, logits)}", images, heat))
             prefix = kind if len(game.discriminators) == 1 else f"{name}_{kind}"

@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
@@ -33,6 +32,7 @@ from gantrain.health import Health, facts_of
 from gantrain.metrics import Metric, RealData, evaluate, protocols
 from gantrain.report.console import Console
 from gantrain.report.recorder import Recorder
+from gantrain.report.sounds import Page
 from gantrain.runs import RunFolder
 from gantrain.seeding import Purpose, mix, seed_default
 from gantrain.training import loop
@@ -113,7 +113,7 @@ def _open_run(
     real_data: RealData,
     folder: RunFolder,
     console: Console,
-    render_picture: Callable[[int], np.ndarray],
+    render_picture: Callable[[int], Page],
 ) -> Iterator[Run]:
     """What the loop works with, while its files are open."""
     game, machine, seed = parts.game, parts.machine, cfg.seed

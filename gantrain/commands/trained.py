@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from gantrain.commands.assembly import build_game, config_of, plain
 from gantrain.config import build, data_folder
 from gantrain.data import DataContext, Source
 from gantrain.games import Game
+from gantrain.kinds import Kind
+from gantrain.report.sounds import RATE
 from gantrain.runs import RunFolder, find_checkpoint, load_checkpoint
 from gantrain.training.checkpoints import load_game
 from gantrain.training.machine import Machine, choose_machine, set_threads
@@ -39,15 +42,27 @@ class TrainedRun:
 
     @property
     def shape(self) -> list[int]:
-        """Of a sample: [C, H, W], or [D] for numbers."""
+        """Of a sample, as `gantrain.kinds` says."""
         return list(self.cfg.data.shape)
 
     @property
-    def makes_images(self) -> bool:
-        return len(self.shape) == 3
+    def kind(self) -> Kind:
+        return Kind.of(self.shape)
 
-    def data(self, n: int, say: Callable[[str], None]) -> dict[str, Tensor]:
+    @property
+    def makes_images(self) -> bool:
+        return self.kind is Kind.PICTURES
+
+    @cached_property
+    def rate(self) -> int:
+        """Of sound, samples a second."""
+        return build(plain(self.cfg.dataset), "dataset", Source).rate or RATE
+
+    def data(self, n: int, say: Callable[[str], None], again: bool = True) -> dict[str, Tensor]:
         """n samples of the run's data: of those that training never saw, where there are such.
+
+        Args:
+            again: where there are fewer, they come again; else there are as many as there are.
 
         Raises:
             UserError: the data is not here.
@@ -55,7 +70,7 @@ class TrainedRun:
         source = build(plain(self.cfg.dataset), "dataset", Source)
         context = DataContext(data_folder(self.cfg), torch.device("cpu"), self.cfg.seed, say=say)
         with closing((source.held_out_part() or source).open(context)) as batches:
-            return batches.unaugmented().draw(0, n)
+            return batches.unaugmented().draw(0, n if again or batches.size is None else min(n, batches.size))
 
 
 def trained_game(cfg: DictConfig, state: Mapping[str, Any], what: str, ema: bool, device: str) -> tuple[Game, Machine]:

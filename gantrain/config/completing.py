@@ -42,6 +42,9 @@ def complete(cfg: DictConfig, say: Callable[[str], None] = lambda text: None) ->
     try:
         source = _complete_dataset(cfg, say)
         cfg.data.shape, cfg.data.classes = list(source.shape), source.classes
+        cfg.data.other_shape = source.other_shape and list(source.other_shape)
+        cfg.data.input_shape = source.input_shape and list(source.input_shape)
+        cfg.data.alphabet, cfg.data.caption_length = source.alphabet, source.caption_length
         augment_few(cfg, source, say)
         if cfg.metrics.use is None:
             _plan_metrics(cfg, source)
@@ -134,7 +137,9 @@ def _check_facts(node: Any, path: str, facts: Mapping[str, Any]) -> None:
     """Whether networks and games of gantrain's own are told what the dataset is."""
     for key, value in node.items() if isinstance(node, dict) else ():
         right = {"shape": (facts["shape"], facts["shown"]), "classes": (facts["classes"],)}.get(key)
-        if right is not None and value not in right and str(node.get("_target_", "")).startswith("gantrain."):
+        kind = str(node.get("_target_", ""))
+        told = kind.startswith("gantrain.") and not kind.startswith("gantrain.schedules.")  # a ramp has a shape too
+        if right is not None and value not in right and told:
             raise UserError(f"{path}.{key}={value} is not the dataset's, {right[-1]}: leave it out")
         _check_facts(value, f"{path}.{key}", facts)
 

@@ -14,8 +14,8 @@ from gantrain.config.explaining import explained
 from gantrain.errors import UserError
 from gantrain.options import is_group
 
-PATH_KEYS = ("run", "runs", "name", "data_dir", "outputs_dir", "init_from", "out", "input", "dataset.path")
-PATH_FORM = re.compile(r"(metrics\.)?spaces\.\w+\.weights")
+PATH_KEYS = ("run", "runs", "name", "data_dir", "outputs_dir", "init_from", "out", "input", "text")
+PATH_FORM = re.compile(r"dataset\.path(_a|_b)?|(metrics\.)?spaces\.\w+\.weights")
 """Keys whose values are people's own words, which may hold signs that Hydra's grammar gives a meaning."""
 
 

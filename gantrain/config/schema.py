@@ -92,7 +92,11 @@ class Data:
 
     shape: Any = None
     shown: Any = None
+    other_shape: Any = None
     classes: int | None = None
+    input_shape: Any = None
+    alphabet: str | None = None
+    caption_length: int | None = None
 
 
 @dataclass
@@ -177,13 +181,15 @@ class SampleRequest:
     grid: str | None = None
     interpolate: str | None = None
     truncation: float | None = None
-    format: str = "png"
+    standing: int | None = None
+    format: str | None = None
     frames: int = 60
     out: str | None = None
-    space: str = "pixels"
+    space: str | None = None
     projector: bool = False
     checkpoint: str = "last"
     input: str | None = None
+    tile: int | None = None
     ema: bool = True
     device: str = "auto"
 

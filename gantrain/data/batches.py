@@ -14,7 +14,11 @@ import torch
 from torch import Tensor
 
 from gantrain.data.augment import Augment
+from gantrain.data.captions import one_caption_each
 from gantrain.seeding import Purpose, mix
+
+FULL_SCALE = 2**15
+"""What 1 is in a pack of sound."""
 
 
 class Batches(ABC):
@@ -31,7 +35,8 @@ class Batches(ABC):
 
     @abstractmethod
     def draw(self, position: int, n: int) -> dict[str, Tensor]:
-        """The n samples from `position` on, on the device: "real" (n, C, H, W) in [-1, 1] or (n, D), "label" (n,)."""
+        """The n samples from `position` on, on the device: "real" (n, C, H, W) or
+        (n, channels, samples) in [-1, 1], or numbers (n, D); "label" (n,)."""
 
     def unaugmented(self, seed: int | None = None) -> Batches:
         """The same samples without augmentation; what lies on the device is shared.
@@ -68,7 +73,9 @@ class Order:
 
 
 def to_real(x: Tensor) -> Tensor:
-    """uint8 pixels become float32 in [-1, 1]; numbers stay as they are."""
+    """uint8 pixels and int16 sound become float32 in [-1, 1]; numbers stay as they are."""
+    if x.dtype == torch.int16:
+        return x.float().div_(FULL_SCALE)
     return x.float().div_(127.5).sub_(1.0) if x.dtype == torch.uint8 else x
 
 
@@ -181,10 +188,12 @@ class DrawnBatches(Batches):
 
 
 def _finish(batch: dict[str, Tensor], augment: Augment | None) -> dict[str, Tensor]:
-    """Every picture of a batch in [-1, 1] and augmented, those that belong together in the same way."""
+    """All pictures and sound of a batch in [-1, 1]; pictures augmented, those that belong together in the same way."""
+    sound = {name: to_real(values) for name, values in batch.items() if values.dtype == torch.int16}
     pictures = {name: to_real(values) for name, values in batch.items() if values.dim() == 4}
     if augment is not None and pictures:
         beside = list(pictures.values())
         whole = augment(torch.cat(beside, 1) if len(beside) > 1 else beside[0])
         pictures = dict(zip(pictures, whole.split([x.shape[1] for x in beside], 1), strict=True))
-    return {**batch, **pictures}
+    batch = {**batch, **sound, **pictures}
+    return one_caption_each(batch) if "caption" in batch else batch

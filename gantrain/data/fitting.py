@@ -122,3 +122,32 @@ class Effects:
     stretched: float
     scale: tuple[float, float]
     upscaled: int
+
+
+@dataclass(frozen=True)
+class PairFitting(Fitting):
+    """Fits each half of a picture that holds two side by side into one half of the size."""
+
+    def __call__(self, picture: Image.Image) -> Image.Image:
+        """Both of them side by side.
+
+        Raises:
+            ValueError: the picture has no two halves.
+        """
+        middle, odd = divmod(picture.width, 2)
+        if odd:
+            raise ValueError(f"it is {picture.width} pixels wide, of which there is no half")
+        height, width = self.size[0], self.size[1] // 2
+        half, page = Fitting((height, width), self.fit), Image.new(picture.mode, self.size[::-1])
+        for k in (0, 1):
+            page.paste(half(picture.crop((k * middle, 0, (k + 1) * middle, picture.height))), (k * width, 0))
+        return page
+
+
+def halves(sizes: Mapping[Size, int]) -> dict[Size, int]:
+    """How many halves there are of which size, where so many pictures of these sizes hold two side by side."""
+    found: dict[Size, int] = {}
+    for (height, width), count in sizes.items():
+        half = (height, max(width // 2, 1))
+        found[half] = found.get(half, 0) + 2 * count
+    return found

@@ -10,10 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from gantrain.captions import alphabet_of
 from gantrain.data.augment import Augment
 from gantrain.data.batches import Batches
+from gantrain.data.captions import FILE as CAPTIONS
+from gantrain.data.captions import LONGEST, captions_below, captions_of, codes_of
 from gantrain.data.fitting import Fit, Fitting, sides
-from gantrain.data.glance import glance_at
+from gantrain.data.glance import GLANCED, glance_at
 from gantrain.data.originals import Original, printable
 from gantrain.data.packing import pack_pictures
 from gantrain.data.pictures import CONVERT, MODES, files_below, open_picture, pictures_below
@@ -22,8 +25,6 @@ from gantrain.errors import UserError
 from gantrain.ranges import WIDTH, within
 
 NO_PATH = "dataset=image_folder needs the folder of your pictures: add dataset.path=…"
-GLANCED = {"image_size": "image_size", "channels": "channels", "augment.flip": "flip"}
-"""Settings that follow from a look at the pictures, and how the look calls them."""
 
 
 def class_of(picture: Path, folder: Path) -> str:
@@ -35,6 +36,9 @@ def class_of(picture: Path, folder: Path) -> str:
 class ImageFolder(PackedSource):
     """The user's own pictures: any nesting, size and mode; a sub-folder is a class.
 
+    A folder that has a captions.csv gives captions: "caption" (N, L) character codes, of which 0 pads, and "shown" and
+    "said" (N, 1), the number of the picture.
+
     Args:
         path: the folder.
         image_size: side of the square that each picture is scaled to, or [height, width]; `auto` the largest of 16, 32
@@ -43,6 +47,8 @@ class ImageFolder(PackedSource):
         channels: 1 grey, 3 colour, 4 colour with transparency; `auto` what there is.
         classes: how many sub-folders there are; `auto` counts them.
         augment: with `flip: auto` pictures are mirrored where a simple classifier cannot tell them from their mirrors.
+        alphabet: the letters of captions; `auto` those that captions.csv has, None for pictures without captions.
+        caption_length: letters of a caption at most; `auto` as many as the longest has, up to 256.
 
     Raises:
         ValueError: no path, or a number of channels other than 1, 3, 4.
@@ -60,12 +66,15 @@ class ImageFolder(PackedSource):
         classes: int | None = None,
         augment: Augment | None = None,
         fit: Fit = "crop",
+        alphabet: str | None = None,
+        caption_length: int | None = None,
     ) -> None:
         if path is None:
             raise ValueError(NO_PATH)
         if channels not in MODES:
             raise ValueError(f"channels is 1 (grey), 3 (colour) or 4 (with transparency), got {channels}")
-        within(WIDTH, classes=classes)
+        within(WIDTH, classes=classes, caption_length=caption_length)
+        self.alphabet, self.caption_length = (alphabet, caption_length or LONGEST) if alphabet else (None, None)
         self.path = Path(path).expanduser()
         self.fitting, self.channels = Fitting(sides(image_size), fit), channels
         self.shape = [channels, *self.fitting.size]
@@ -79,6 +88,11 @@ class ImageFolder(PackedSource):
         folder = Path(settings["path"]).expanduser()
         if key == "classes":
             return len({class_of(f, folder) for f in pictures_below(folder)})
+        if key == "caption_length" and settings.get("alphabet", "auto") is None:
+            return None
+        if key in ("alphabet", "caption_length"):
+            told = [caption for captions in captions_below(folder).values() for caption in captions]
+            return (alphabet_of(told) if key == "alphabet" else min(max(map(len, told)), LONGEST)) if told else None
         return getattr(glance_at(folder), GLANCED[key]) if key in GLANCED else super().auto(key, settings, data_dir)
 
     @classmethod
@@ -101,16 +115,24 @@ class ImageFolder(PackedSource):
 
     def settings(self, data_dir: Path) -> dict[str, Any]:
         fitted = {"size": list(self.fitting.size), "fit": self.fitting.fit}
-        return {"path": str(self.path.resolve()), "channels": self.channels, **fitted}
+        told = {"alphabet": self.alphabet, "caption_length": self.caption_length} if self.alphabet else {}
+        return {"path": str(self.path.resolve()), "channels": self.channels, **fitted, **told}
 
     def fingerprint(self, data_dir: Path) -> str:
-        return fingerprint_of(pictures_below(self.path.resolve()))
+        folder = self.path.resolve()
+        told = [folder / CAPTIONS] if self.alphabet else []
+        for table in (table for table in told if not table.is_file()):
+            raise UserError(f"there is no {table}, which has the captions: put it there, or set dataset.alphabet=null")
+        return fingerprint_of([*pictures_below(folder), *told])
 
     def pack(self, data_dir: Path, folder: Path, say: Callable[[str], None]) -> dict[str, np.ndarray]:
         files = pictures_below(self.path)
         names = [class_of(f, self.path) for f in files]
         number = {name: k for k, name in enumerate(sorted(set(names)))}
         labels = np.asarray([number[name] for name in names], dtype=np.int64)
+        codes = None
+        if self.alphabet and self.caption_length:
+            codes = codes_of(captions_of(files, self.path), self.alphabet, self.caption_length, say)
 
         others = Counter(ending for f in files_below(self.path) if (ending := f.suffix.lower()) in CONVERT)
         if others:
@@ -121,7 +143,11 @@ class ImageFolder(PackedSource):
             return open_picture(file, self.fitting, self.channels)
 
         real, kept = pack_pictures(files, self.path, folder, read, self.shape, say)
-        return {"real": real, "label": labels[kept]}
+        fields = {"real": real, "label": labels[kept]}
+        if codes is None:
+            return fields
+        picture = np.arange(len(kept))[:, None]
+        return {**fields, "caption": codes[kept], "shown": picture, "said": picture.copy()}
 
 
 class CelebA(PackedSource):

@@ -10,11 +10,13 @@ from statistics import median
 
 import numpy as np
 
-from gantrain.data.fitting import Fitting, Size, shaped, size_in_words
+from gantrain.data.fitting import Fitting, PairFitting, Size, halves, shaped, size_in_words
 from gantrain.data.packing import read_each
 from gantrain.data.pictures import open_picture, pictures_below, size_of
 from gantrain.data.source import fingerprint_of
 
+GLANCED = {"image_size": "image_size", "channels": "channels", "augment.flip": "flip"}
+"""Settings that follow from a look at the pictures, and how the look calls them."""
 HEADERS, LOOKED_AT = 1000, 256
 """At most so many files of which the size is read, and so many that are decoded."""
 SIDES = (64, 32, 16)
@@ -44,10 +46,11 @@ class Glance:
 
     Args:
         files: the pictures, of which broken ones are passed over.
+        halved: each file holds two of them side by side.
     """
 
-    def __init__(self, files: list[Path]) -> None:
-        self._files = files
+    def __init__(self, files: list[Path], halved: bool = False) -> None:
+        self._files, self._halved = files, halved
 
     @property
     def image_size(self) -> int | list[int]:
@@ -106,18 +109,20 @@ class Glance:
     def _sizes(self) -> Mapping[Size, int]:
         """How many pictures have which height and width; where all are broken, one that stands for them."""
         found = read_each(some(self._files, HEADERS), size_of)
-        return Counter(size for size in found if not isinstance(size, Exception)) or Counter([(SIDES[0], SIDES[0])])
+        sizes = Counter(size for size in found if not isinstance(size, Exception)) or Counter([(SIDES[0], SIDES[0])])
+        return halves(sizes) if self._halved else sizes
 
     @cached_property
     def _looks(self) -> list[tuple[np.ndarray, bool]]:
         """Small pictures uint8 (4, SMALL, SMALL), and whether each is see-through in parts."""
-        fitting = Fitting((SMALL, SMALL), "stretch")
+        fitting = (PairFitting if self._halved else Fitting)((SMALL, SMALL * (1 + self._halved)), "stretch")
 
         def look(file: Path) -> tuple[np.ndarray, bool]:
             picture, original = open_picture(file, fitting, 4)
             return picture, original.clear
 
-        return [look for look in read_each(some(self._files, LOOKED_AT), look) if not isinstance(look, Exception)]
+        looks = [look for look in read_each(some(self._files, LOOKED_AT), look) if not isinstance(look, Exception)]
+        return [(part, clear) for both, clear in looks for part in np.split(both, 1 + self._halved, 2)]
 
     @cached_property
     def _small(self) -> np.ndarray:
@@ -151,13 +156,17 @@ def glance_at(folder: Path) -> Glance:
     Raises:
         UserError: there is no such folder, or no picture in it.
     """
-    files = pictures_below(folder)
-    return _glance(tuple(files), fingerprint_of(files))
+    return glance_over(pictures_below(folder))
+
+
+def glance_over(files: list[Path], halved: bool = False) -> Glance:
+    """The look at these pictures, likewise; with `halved`, at the two that each file holds side by side."""
+    return _glance(tuple(files), fingerprint_of(files), halved)
 
 
 @lru_cache(maxsize=4)
-def _glance(files: tuple[Path, ...], fingerprint: str) -> Glance:
-    return Glance(list(files))
+def _glance(files: tuple[Path, ...], fingerprint: str, halved: bool) -> Glance:
+    return Glance(list(files), halved)
 
 
 def some(files: list[Path], most: int) -> list[Path]:

@@ -93,6 +93,8 @@ def pictures_below(folder: Path) -> list[Path]:
     if not found:
         others = Counter(file.suffix.lower() or "no ending" for file in files)
         instead = f", only {', '.join(f'{ending} ({n:,})' for ending, n in others.most_common(5))}" if others else ""
+        if others[".wav"] > len(files) / 2:
+            raise UserError(f"{folder} holds sound and no pictures: add dataset=sound_folder")
         raise UserError(
             f"{folder} holds no pictures ({', '.join(sorted(FORMATS))}){printable(instead)}: set dataset.path to a "
             "folder that does, or convert them"

@@ -59,14 +59,21 @@ LABELLED = ("mind_classifier", "fid_classifier", "precision_recall_classifier", 
 
 
 class Source(ABC):
-    """Real data. `shape` is that of one sample: [C, H, W] for images, [D] for numbers; `licence` is the data's.
+    """Real data. `shape` is that of one sample, as `gantrain.kinds` says; `licence` is the data's.
 
-    `fitting` is how files become pictures of that shape, where there are files.
+    `fitting` is how files become pictures of that shape, where there are files. Where samples have captions, `alphabet`
+    holds the letters that these may have, and `caption_length` how many at most.
     """
 
     licence: ClassVar[str] = "unknown: that of your data"
     shape: Sequence[int]
+    other_shape: Sequence[int] | None = None
+    """That of a sample of the other domain, where there are two."""
     classes: int | None = None
+    input_shape: Sequence[int] | None = None
+    """Of the picture "input" that is given with each sample, where there is one."""
+    alphabet: str | None = None
+    caption_length: int | None = None
     suited_metrics: Sequence[str] = ("mind_pixels", "diversity")
     """Names of metrics that tell most about such data, the one that is followed first: what metrics=auto measures."""
     followed: str | None = None
@@ -74,6 +81,10 @@ class Source(ABC):
     suited_samples: int = 1000
     """How many generated samples tell enough in each of its evaluations: fewer would tell little, more cost much."""
     fitting: Fitting | None = None
+    enlarges: int = 1
+    """How many times its size a user's picture is enlarged before it is as those that networks were given."""
+    rate: int | None = None
+    """Of sound, samples a second."""
 
     @abstractmethod
     def open(self, context: DataContext) -> Batches:
@@ -123,7 +134,7 @@ class PackedSource(Source):
     that a pack is whole or not there.
     """
 
-    name: ClassVar[str]
+    name: str
     version: ClassVar[int] = 1
     augment: Augment | None = None
 
@@ -137,7 +148,8 @@ class PackedSource(Source):
 
     @abstractmethod
     def pack(self, data_dir: Path, folder: Path, say: Callable[[str], None]) -> dict[str, np.ndarray]:
-        """The fields, aligned along their first axis: "real" uint8 (N, C, H, W) or float32 (N, D), "label" int64 (N,).
+        """The fields, aligned along their first axis: "real" uint8 (N, C, H, W), int16
+        (N, channels, samples) or float32 (N, D); "label" int64 (N,).
 
         A large field may be a memory map inside `folder`.
         """

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from gantrain.data.batches import FULL_SCALE
 from gantrain.data.duplicates import CHUNK, copies, hashes, near_copies
 
 
@@ -109,6 +110,53 @@ def survey_numbers(real: np.ndarray) -> NumberSurvey:
         far=np.where(constant, 0, far).tolist(),
         constant=np.flatnonzero(constant).tolist(),
         copies=int((same != np.arange(len(values))).sum()),
+    )
+
+
+@dataclass(frozen=True)
+class SoundSurvey:
+    """Figures of sounds int16 (N, channels, L); loudness is said in decibels of full scale.
+
+    Attributes:
+        count: N.
+        loudness: of the quietest sound, of the first, second and third quarter, and of the loudest.
+        clipped: the indices of sounds that reach the ends of the scale more than now and then.
+        offset: the mean of all values, of full scale.
+        copies: how many equal an earlier one.
+        pair: the indices of the first such pair; None where there is none.
+    """
+
+    count: int
+    loudness: list[float]
+    clipped: list[int]
+    offset: float
+    copies: int
+    pair: tuple[int, int] | None
+
+
+CLIPPED = 0.001
+"""Share of a sound's values at the ends of the scale from which on it was recorded too loud."""
+
+
+def survey_sounds(real: np.ndarray) -> SoundSurvey:
+    """Counts what sounds int16 (N, channels, L) hold, of which there is one at least."""
+    same, index = copies(hashes(real)), np.arange(len(real))
+    power, total, clipped = [], 0.0, []
+    for start in range(0, len(real), CHUNK):
+        chunk = np.asarray(real[start : start + CHUNK], np.float64) / FULL_SCALE
+        power += np.square(chunk).mean((1, 2)).tolist()
+        total += float(chunk.mean((1, 2)).sum())
+        ends = (np.abs(chunk) >= 1 - 2 / FULL_SCALE).mean((1, 2)) > CLIPPED
+        clipped += (np.flatnonzero(ends) + start).tolist()
+    loud = 10 * np.log10(np.maximum(power, 1e-12))
+    found = np.flatnonzero(same != index)
+    return SoundSurvey(
+        count=len(real),
+        loudness=np.quantile(loud, [0, 0.25, 0.5, 0.75, 1]).tolist(),
+        clipped=clipped,
+        offset=total / len(real),
+        copies=len(found),
+        pair=(int(same[found[0]]), int(found[0])) if len(found) else None,
     )
 
 

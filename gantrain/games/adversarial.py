@@ -59,7 +59,11 @@ class Adversarial(Game):
         data = {name: values.to(self.device) for name, values in request.inputs.items()}
         batch = self.batch_at(request.step, latent, data)
         with self.evaluating(*(self.network(name) for name in self.generators)):
-            fakes = self.fakes_for(tuple(self.sample_sets.values()), batch, averaged=True)
+            return self.samples_of(batch)
+
+    def samples_of(self, batch: Batch) -> dict[str, Samples]:
+        """The sets of samples that `sample` gives, of a batch with their latents; made by networks as they are."""
+        fakes = self.fakes_for(tuple(self.sample_sets.values()), batch, averaged=True)
         return {name: replace(fakes[by], x=fakes[by].x.float()) for name, by in self.sample_sets.items()}
 
     def terms(self, player: str, batch: Batch) -> dict[str, Tensor]:
@@ -98,6 +102,7 @@ class Adversarial(Game):
             logits_of=lambda x: self.score(discriminator, x, batch).logits,
             prepare=lambda x: self.discriminator_inputs(x, batch),
             pack=self.tricks.pack,
+            logits=logits,
         )
         terms |= {name: penalty.term(forward, gradients) for name, penalty in due.items()}
         return TurnContext(self, batch, {discriminator: fakes}, {discriminator: Comparison(**scores)}, terms)

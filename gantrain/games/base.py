@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from gantrain.losses import Objective
 from gantrain.networks.layers import batch_normalised, compares_samples, samples_meet
+from gantrain.networks.translator import Translator
 from gantrain.renamed import refuse_former_names
 from gantrain.schedules import Scheduled
 from gantrain.tricks import RunPlan, Trick, TurnContext
@@ -30,6 +31,7 @@ class Request:
         inputs: fields of data to start from, (n, …) each, by name.
         columns: how many stand side by side in a picture; None where any number will do.
         step: of the run whose networks make them.
+        resolution: the shorter side of the pictures, where the game makes them at several; None for the data's.
     """
 
     n: int
@@ -37,6 +39,7 @@ class Request:
     inputs: Mapping[str, Tensor] = field(default_factory=dict)
     columns: int | None = None
     step: int = 0
+    resolution: int | None = None
 
 
 RENAMED = {
@@ -58,12 +61,20 @@ class Game(GameInterface):
     `observed` holds the discriminator's logits "real" and "fake" of the turn just played, and `observed_fakes` what was
     generated for it, for whoever watches.
     `classifies` says that a player names classes; `inputs` names the fields of data that generators start from, where
-    noise is not enough: a request must have them.
+    noise is not enough: a request must have them, or at least the first, of which "samples" are made; `input_shapes`
+    the shape of each of them, where generators can be handed over by themselves; `compared` those that pictures show
+    after what was made of these. `grid` names what a picture shows beside each other of what was given and made, in
+    this order; all of it where it is empty. `pairs_domains` says that "samples", of domain B, belong one by one to
+    those called "other", of domain A.
     """
 
     turns: tuple[Turn, ...]
     classifies: bool = False
     inputs: tuple[str, ...] = ()
+    compared: tuple[str, ...] = ()
+    input_shapes: Mapping[str, Sequence[int]] = {}
+    grid: tuple[str, ...] = ()
+    pairs_domains: bool = False
 
     def __init_subclass__(cls, **settings: Any) -> None:
         super().__init_subclass__(**settings)
@@ -123,6 +134,14 @@ class Game(GameInterface):
             raise ValueError(f"{word}=… asks for what this run's game does not know: leave it out")
         return Request(n)
 
+    def translator(self, asked: Mapping[str, str]) -> Translator | None:
+        """The network that translates a user's pictures, as the user's words choose it; None where there is none.
+
+        Raises:
+            ValueError: the game translates, but knows no such word; the sentence says what to change.
+        """
+        return None
+
     def preview_request(self, n: int) -> Request:
         """The request for the picture that shows a run best, of about n samples; draws its latents."""
         return Request(n, self.latents(n))
@@ -137,6 +156,10 @@ class Game(GameInterface):
     def classify(self, x: Tensor) -> Tensor:
         """Class logits (N, K) of samples, in games that have a classifier (`classifies`)."""
         raise NotImplementedError
+
+    def captions(self, samples: Samples) -> Sequence[str]:
+        """What each sample was asked to show, in words, for whoever shows it; nothing in a game without words."""
+        return ()
 
     def without_value(self) -> str | None:
         """Why the players do not fight for one value, which one raises and the other lowers; None where they do."""
@@ -153,6 +176,14 @@ class Game(GameInterface):
         there from the start, and what else changes follows from `phase`.
         """
         return ()
+
+    def turns_at(self, step: int) -> tuple[Turn, ...]:
+        """The turns of step `step`: those of `turns` that are played then, with as many samples as in its phase."""
+        return self.turns
+
+    def numbers(self, batch: Batch) -> Mapping[str, Tensor]:
+        """Scalars worth a curve, by their tags, in the turn that this batch is of."""
+        return {}
 
     def plan(self, player: str, played: int, step: int = 0) -> TurnPlan:
         """What the shapes and rules of a player's turn follow from.

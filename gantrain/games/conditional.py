@@ -13,7 +13,7 @@ from gantrain.games.base import Request
 from gantrain.games.standard import Standard
 from gantrain.losses import Objective
 from gantrain.networks import Discriminator, Generator, Noise
-from gantrain.networks.conditional import ConditionalDiscriminator, ConditionalGenerator, Conditioning
+from gantrain.networks.conditional import ConditionalGenerator, Conditioning, conditional_discriminator
 from gantrain.ranges import within
 from gantrain.tricks import Trick, TurnContext
 from gantrain.turns import Batch, Samples
@@ -25,10 +25,13 @@ class Conditional(Standard):
     Args:
         classes: how many labels the dataset has.
         shape: of what the discriminator is shown.
-        conditioning: how networks learn the label: `concat`, `embedding`, `projection`, `every_layer`.
+        conditioning: how networks learn the label: `concat`, `embedding`, `projection`, `every_layer`,
+            `built_in`.
         last_norm: of `projection`: G's last norm is conditional too; plain in the reference code of Miyato & Koyama.
         mismatched: so many of the fakes that D sees, as a share of the batch, are real samples with a wrong label,
             which it learns to reject (Reed et al. 2016, GAN-CLS).
+        paired_labels: where a turn has real samples, fakes take their labels one by one, so that a relativistic loss
+            compares samples of one class (Huang et al. 2024, reference code); drawn at random else.
 
     Raises:
         ValueError: the dataset has no labels, or `mismatched` is no share.
@@ -48,10 +51,12 @@ class Conditional(Standard):
         conditioning: Conditioning = "projection",
         last_norm: bool = True,
         mismatched: float = 0.0,
+        paired_labels: bool = False,
         tricks: Mapping[str, Trick] | None = None,
     ) -> None:
         self.classes, self.shape = needs_labels(classes), shape
         self.conditioning, self.last_norm, self.mismatched = conditioning, last_norm, mismatched
+        self.paired_labels = paired_labels
         within("[0, 1)", mismatched=mismatched)
         self.only_adversarial = self.only_adversarial and not mismatched
         super().__init__(generator, discriminator, noise, loss, tricks)
@@ -62,7 +67,7 @@ class Conditional(Standard):
             partial(
                 ConditionalGenerator, generator, classes=classes, conditioning=conditioning, last_norm=self.last_norm
             ),
-            partial(ConditionalDiscriminator, discriminator, self.shape, classes, conditioning),
+            partial(conditional_discriminator, discriminator, self.shape, classes, conditioning),
         )
 
     def latents(self, n: int) -> dict[str, Tensor]:
@@ -73,6 +78,8 @@ class Conditional(Standard):
 
     def generate(self, batch: Batch, averaged: bool = False) -> Mapping[str, Samples]:
         noise, label = batch.latent["noise"], batch.latent["label"]
+        if self.paired_labels:
+            label = batch.data.get("label", label)
         return self.to_each(Samples(self.network("generator", averaged)(noise, label), {"label": label}))
 
     def real(self, batch: Batch) -> Mapping[str, Samples]:

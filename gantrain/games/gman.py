@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gantrain.games.standard import Standard
+from gantrain.kinds import Kind
 from gantrain.losses import Objective
 from gantrain.networks import Discriminator, Generator, Noise
 from gantrain.networks.network import WrappedDiscriminator
@@ -72,8 +73,9 @@ class GMAN(Standard):
         within("[1, 256]", count=count)
         within(NOT_NEGATIVE, hardness=hardness)
         within("[0, 1)", drop_discriminator=drop_discriminator)
-        if roles == "scales" and len(shape) != 3:
-            raise ValueError("roles=scales judges pictures, but the dataset holds numbers: set model.roles=same")
+        if roles == "scales" and Kind.of(shape) is not Kind.PICTURES:
+            kind = Kind.of(shape).value
+            raise ValueError(f"roles=scales judges pictures, but the dataset holds {kind}: set model.roles=same")
         if roles == "scales" and min(shape[1:]) // 2 ** (count - 1) < 4:
             raise ValueError(
                 f"roles=scales halves pictures of side {min(shape[1:])} {count - 1} times, which leaves too little: "

@@ -12,13 +12,14 @@ from gantrain.losses.adversarial import (
     Wasserstein,
 )
 from gantrain.losses.objective import Objective
-from gantrain.losses.penalties import R1, R2, Dragan, Forward, GradientPenalty, Penalty
+from gantrain.losses.penalties import R1, R2, Dragan, Drift, Forward, GradientPenalty, Penalty
 
 __all__ = [
     "R1",
     "R2",
     "AdversarialLoss",
     "Dragan",
+    "Drift",
     "Forward",
     "GradientPenalty",
     "Hinge",

@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch.nn.functional as F
 from torch import Tensor
 
-from gantrain.ranges import FINITE, SHARE, within
+from gantrain.ranges import FINITE, POSITIVE, SHARE, within
 
 
 class AdversarialLoss:
@@ -112,21 +112,27 @@ class Minimax(NonSaturating):
 
 
 class LeastSquares(TargetLoss):
-    """D: ½(D(x)-b)² + ½(D(G(z))-a)²; G: ½(D(G(z))-c)² (Mao et al. 2017, equation 2)."""
+    """D: ½(D(x)-b)² + ½(D(G(z))-a)²; G: ½(D(G(z))-c)² (Mao et al. 2017, equation 2).
 
-    def __init__(self, a: float = 0.0, b: float = 1.0, c: float = 1.0) -> None:
+    Args:
+        weight: in the place of ½; 1 in Zhu et al. 2017, where G minimises other terms beside.
+    """
+
+    def __init__(self, a: float = 0.0, b: float = 1.0, c: float = 1.0, weight: float = 0.5) -> None:
         within(FINITE, a=a, b=b, c=c)
+        within(POSITIVE, weight=weight)
+        self.weight = weight
         self.fake_label, self.real_label, self.c = a, b, c
         self.threshold = (a + b) / 2
 
     def against(self, logits: Tensor, target: float | Tensor) -> Tensor:
-        return 0.5 * (logits - target) ** 2
+        return self.weight * (logits - target) ** 2
 
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         return self.against(fake.float(), self.c).mean()
 
     def encoder(self, real: Tensor) -> Tensor:
-        """½(D(x)-a)²: the fakes' own target stands for c where c is the real one's."""
+        """½(D(x)-a)², or with its weight: the fakes' own target stands for c where c is the real one's."""
         return self.against(real.float(), self.real_label + self.fake_label - self.c).mean()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import torch
@@ -28,6 +28,7 @@ class Forward:
         logits_of: inputs to logits.
         prepare: samples to inputs: augmented, and packed where several are judged as one.
         pack: packs alone.
+        logits: of the inputs, as the value function has them.
     """
 
     samples: Mapping[str, Samples]
@@ -35,6 +36,7 @@ class Forward:
     logits_of: LogitsOf
     prepare: Callable[[Samples], Samples]
     pack: Callable[[Samples], Samples]
+    logits: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 class Penalty(Automatic, HasSchedules):
@@ -242,6 +244,8 @@ class R1(Penalty):
         if key == "weight":
             if len(shape) == 3:
                 return 10.0
+            if len(shape) == 2:
+                return 1.0  # measured with notes
             return 0.3 if shape == [1] else 0.02  # measured with the default recipes of gaussian1d, ring8 and grid25
         return super().auto(key, shape, per_sample)
 
@@ -259,3 +263,16 @@ class R2(R1):
 
     def points(self, real: Samples, fake: Samples) -> Samples:
         return fake
+
+
+class Drift(Penalty):
+    """D(x)² at the real samples, so that a critic's logits do not drift away from 0 (Karras et al. 2017, appendix A.1).
+
+    `weight` is the paper's ε_drift. It takes no gradient by samples, and needs no forward of its own.
+    """
+
+    def __init__(self, weight: Number = 0.001, every: int = 1) -> None:
+        super().__init__(weight, every)
+
+    def term(self, forward: Forward, shared: Mapping[str, Samples]) -> Tensor:
+        return self.weight.now * self.every * forward.logits["real"].float().square().mean()

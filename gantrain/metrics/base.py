@@ -31,7 +31,14 @@ class Metric:
     needs_classifier: bool = False
     needs_labels: bool = False
     """Of generated samples."""
+    needs_captions: bool = False
+    """Of what generated samples were asked to show."""
     needs_value: bool = False
+    needs_domains: bool = False
+    """It judges samples of two domains that belong together."""
+    needs_cycles: bool = False
+    needs_pairs: bool = False
+    """Of a translation and the true picture."""
     streams: bool = False
     """It keeps no generated samples of the evaluation's: it looks at them as they are drawn, or at none."""
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from gantrain.data import Source, StackedMnist, to_pixels
 from gantrain.errors import UserError
 from gantrain.files import replacing
+from gantrain.kinds import Kind
 from gantrain.metrics.evaluation import Part, RealData
 from gantrain.seeding import Purpose, default_state, mix, restore_default, seed_default
 
@@ -97,8 +98,10 @@ def check_labelled(source: Source) -> None:
     Raises:
         ValueError: there are no labelled pictures of a fixed number to learn from.
     """
-    if len(source.shape) != 3:
-        raise ValueError("the space classifier is of pictures, but samples are numbers: measure in pixels")
+    kind = Kind.of(source.shape)
+    if kind is not Kind.PICTURES:
+        other = "spectrogram" if kind is Kind.SOUND else "pixels"
+        raise ValueError(f"the space classifier is of pictures, but samples are {kind.value}: measure in {other}")
     if (source.classes or 0) < 2:
         raise ValueError(
             "the space classifier needs a dataset with labels of two classes or more (for image_folder, a sub-folder "

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from gantrain.data import Batches, DataContext, Source, identity_of, to_pixels
 from gantrain.data.originals import printable
+from gantrain.kinds import Kind
 from gantrain.seeding import Purpose, mix, seed_default
 
 Part = Literal["train", "held_out"]
@@ -67,6 +68,11 @@ class RealData(Cached):
     def name(self) -> str:
         """The data set with the shape of a sample and what tells it from others, as protocols name it."""
         return self.once(_name)
+
+    @property
+    def unseen(self) -> Part:
+        """The held-out part where there is one, else what is trained on."""
+        return "train" if self.source.held_out_part() is None else "held_out"
 
     def open(self, part: Part) -> Batches:
         """A part, ready to be drawn; it stays open.
@@ -128,6 +134,9 @@ class Evaluation(Cached):
         best_answers: turns, rate, noise, and what gives real samples in batches of a size, to the value of the game
             after the discriminator's best answer and after the generator's; None where the game has none.
         pack: so many samples the discriminator judges as one.
+        sets: n to every set of samples that the game makes, in parts, by name and on the CPU, with the data that they
+            were made of, where they were.
+        from_data: samples are made of data.
     """
 
     def __init__(
@@ -143,6 +152,8 @@ class Evaluation(Cached):
         labelled: Callable[[int], Iterable[tuple[Tensor, Tensor]]] | None = None,
         best_answers: BestAnswers | None = None,
         pack: int = 1,
+        sets: Callable[[int], Iterable[Mapping[str, Tensor]]] | None = None,
+        from_data: bool = False,
     ) -> None:
         super().__init__()
         self.averaged, self.features, self.best_answers = averaged, features, best_answers
@@ -151,7 +162,7 @@ class Evaluation(Cached):
         self.real, self._generate = real, generate
         self.discriminator, self.probability = discriminator, probability
         self.classify, self.at_once, self.labelled = classify, at_once, labelled
-        self.pack = pack
+        self.pack, self.sets, self.from_data = pack, sets, from_data
 
     def expect(self, n: int) -> None:
         """Tells that n samples will be asked for: they are generated in one go then, for all who ask for fewer too."""
@@ -173,8 +184,8 @@ class Evaluation(Cached):
             yield rest
 
     def encoded(self, n: int) -> Tensor:
-        """n generated samples as feature spaces take them: pixels uint8 of images, and numbers as they are."""
-        return self.pixels(n) if len(self.real.source.shape) == 3 else self.samples(n)
+        """n generated samples as feature spaces take them: pixels uint8 of images, and others as they are."""
+        return self.pixels(n) if Kind.of(self.real.source.shape) is Kind.PICTURES else self.samples(n)
 
     def pixels(self, n: int) -> Tensor:
         """n generated images as pixels uint8 (n, C, H, W), drawn once for all; more than `KEPT` are not kept."""
@@ -188,7 +199,9 @@ class Evaluation(Cached):
 
     def keeps(self, n: int) -> bool:
         """Whether n generated samples are few enough to be kept."""
-        return len(self.real.source.shape) < 3 or n * math.prod(self.real.source.shape) <= KEPT
+        shape = self.real.source.shape
+        each = {Kind.NUMBERS: 0, Kind.SOUND: 4, Kind.PICTURES: 1}[Kind.of(shape)]
+        return n * math.prod(shape) * each <= KEPT
 
 
 def _first(n: int, parts: Iterable[Tensor]) -> Iterator[Tensor]:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from gantrain.data import Source, to_pixels
+from gantrain.kinds import Kind
 from gantrain.metrics.evaluation import AT_ONCE, Evaluation, Part, RealData
 from gantrain.metrics.kept import kept_arrays
 
@@ -72,7 +73,8 @@ class FeatureSpace:
         """
 
     def features(self, x: Tensor, real: RealData, evaluation: Evaluation | None) -> Features:
-        """Of samples: pixels uint8 (n, C, H, W), or numbers float32 (n, D); the result is float32 on the CPU.
+        """Of samples: pixels uint8 (n, C, H, W), or sound or
+        numbers float32 (n, …); the result is float32 on the CPU.
 
         Args:
             evaluation: of the run as it stands, given to spaces `of_the_run`.
@@ -92,6 +94,10 @@ class Pixels(FeatureSpace):
     name = "pixels"
     resize = "not resized, scaled to [0, 1]"
 
+    def check(self, source: Source) -> None:
+        if Kind.of(source.shape) is Kind.SOUND:
+            raise ValueError("the space pixels is of pictures: measure sound in spectrogram")
+
     def features(self, x: Tensor, real: RealData, evaluation: Evaluation | None) -> Features:
         return Features((x.float() / 255 if x.dtype == torch.uint8 else x).flatten(1))
 
@@ -103,7 +109,7 @@ class Values(Pixels):
     resize = ""
 
     def check(self, source: Source) -> None:
-        if len(source.shape) == 3:
+        if Kind.of(source.shape) is Kind.PICTURES:
             raise ValueError("the feature space values is for numbers: take pixels for pictures")
 
 
@@ -142,7 +148,7 @@ def real_features(evaluation: Evaluation, space: FeatureSpace, part: Part, n: in
 
 
 def encoded(x: Tensor) -> Tensor:
-    """Samples as spaces take them: images as pixels uint8, numbers as float32."""
+    """Samples as spaces take them: images as pixels uint8, others as float32."""
     return to_pixels(x) if x.dim() == 4 else x.float()
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from gantrain.data import Source
 from gantrain.errors import UserError
+from gantrain.kinds import Kind
 from gantrain.metrics.evaluation import Evaluation, RealData
 from gantrain.metrics.features import Features, FeatureSpace
 from gantrain.metrics.vision_transformer import VisionTransformer
@@ -56,10 +57,11 @@ class Pretrained(FeatureSpace):
         return {"torch-fidelity": str(__version__)}
 
     def check(self, source: Source) -> None:
-        if len(source.shape) != 3 or source.shape[0] not in (1, 3):
+        if Kind.of(source.shape) is not Kind.PICTURES or source.shape[0] not in (1, 3):
             shape = "x".join(str(length) for length in source.shape)
             raise ValueError(
-                f"the space {self.name} is of grey or colour pictures, but samples are {shape}: measure in pixels"
+                f"the space {self.name} is of grey or colour pictures, but samples are {shape}: measure in "
+                f"{'spectrogram' if Kind.of(source.shape) is Kind.SOUND else 'pixels'}"
             )
 
     def prepare(self, real: RealData) -> None:

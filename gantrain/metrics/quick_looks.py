@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from gantrain.metrics.class_balance import MISSING
+from gantrain.metrics.spectrogram import spectrograms
 
 LARGEST_SIDE = 64
 """In pixels, of pictures that are compared."""
@@ -24,7 +25,9 @@ MANY_CLASSES = 20
 
 
 def comparable(x: Tensor) -> Tensor:
-    """Samples (n, …) as they are compared, (n, D) float32: pictures larger than `LARGEST_SIDE` are made smaller."""
+    """Samples (n, …) as they are compared, (n, D) float32: larger pictures made smaller, sound as spectrograms."""
+    if x.dim() == 3:
+        return spectrograms(x).flatten(1)
     factor = -(-max(x.shape[2:]) // LARGEST_SIDE) if x.dim() == 4 else 1
     x = x.float()
     return (nn.functional.avg_pool2d(x, factor, ceil_mode=True) if factor > 1 else x).flatten(1)

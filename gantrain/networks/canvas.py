@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -12,6 +13,8 @@ from gantrain.networks.conditioning import Conditioned, call
 
 Size = tuple[int, int]
 """Height and width."""
+Sides = tuple[int, ...]
+"""Height and width of pictures, or the length of sound."""
 
 
 @dataclass(frozen=True)
@@ -75,27 +78,29 @@ def in_words(size: Size) -> str:
 
 
 class Pad(nn.Module):
-    """Widens images of a size to the canvas with black (-1), evenly on all sides."""
+    """Widens images or sound of a size to the canvas, evenly on all sides, with black (-1) or another value."""
 
-    def __init__(self, size: Size, canvas: Size) -> None:
+    def __init__(self, size: Sides, canvas: Sides, value: float = -1.0) -> None:
         super().__init__()
-        (top, bottom), (left, right) = (_border(*sides) for sides in zip(size, canvas, strict=True))
-        self.widths = (left, right, top, bottom)
+        borders = [_border(*sides) for sides in zip(size, canvas, strict=True)]
+        self.widths = tuple(width for border in reversed(borders) for width in border)
+        self.value = value
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.pad(x, self.widths, value=-1.0)
+        return F.pad(x, self.widths, value=self.value)
 
 
 class Crop(nn.Module):
     """Takes the centre of the canvas: the inverse of `Pad`."""
 
-    def __init__(self, size: Size, canvas: Size) -> None:
+    def __init__(self, size: Sides, canvas: Sides) -> None:
         super().__init__()
         borders = zip(size, (_border(*sides) for sides in zip(size, canvas, strict=True)), strict=True)
-        self.rows, self.columns = (slice(before, before + side) for side, (before, _) in borders)
+        self.kept: tuple[slice, ...] = tuple(slice(before, before + side) for side, (before, _) in borders)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x[..., self.rows, self.columns]
+        places: tuple[Any, ...] = (..., *self.kept)
+        return x[places]
 
 
 def _border(side: int, whole: int) -> tuple[int, int]:
@@ -106,7 +111,7 @@ def _border(side: int, whole: int) -> tuple[int, int]:
 class FirstMaps(Conditioned):
     """Noise (N, nz) to maps (N, C, *start) by one linear map."""
 
-    def __init__(self, noise_dim: int, channels: int, start: Size, bias: bool = True) -> None:
+    def __init__(self, noise_dim: int, channels: int, start: Sides, bias: bool = True) -> None:
         super().__init__()
         self.start = start
         self.linear = nn.Linear(noise_dim, channels * math.prod(start), bias=bias)

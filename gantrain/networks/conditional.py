@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -15,10 +15,12 @@ from gantrain.networks.conditioning import condition_batch_norms, condition_ever
 from gantrain.networks.layers import spectrally_normalise
 from gantrain.networks.network import Discriminator, Generator, WrappedDiscriminator
 
-Conditioning = Literal["concat", "embedding", "projection", "every_layer"]
+Conditioning = Literal["concat", "embedding", "projection", "every_layer", "built_in"]
 
 EMBEDDING_DIM = 32
 """Numbers in a generator's label embedding."""
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 class ConditionalGenerator(Generator):
@@ -28,12 +30,13 @@ class ConditionalGenerator(Generator):
         network: makes the generator within, given `noise_dim`.
         conditioning: `concat` puts a one-hot label beside the noise (Mirza & Osindero 2014), `embedding` a learnt one,
             `projection` makes every batch norm conditional (Miyato & Koyama 2018), `every_layer` puts the one-hot label
-            beside the input of each layer with weights (Li et al. 2017).
+            beside the input of each layer with weights (Li et al. 2017), `built_in` leaves it to a network that has
+            its own way.
         last_norm: the last batch norm too; with `projection` alone.
 
     Raises:
-        ValueError: `projection` where there is no batch norm to make conditional, `last_norm` without it, or the
-            network does not hand the label on to the layers that should know it.
+        ValueError: `projection` where there is no batch norm to make conditional, `last_norm` without it, the network
+            does not hand the label on to the layers that should know it, or it has a way of its own, or none.
     """
 
     def __init__(
@@ -49,7 +52,16 @@ class ConditionalGenerator(Generator):
             raise ValueError(f"last_norm=false belongs to conditioning=projection, not to {conditioning}: leave it out")
         self.classes, self.conditioning = classes, conditioning
         extra = {"concat": classes, "embedding": EMBEDDING_DIM}.get(conditioning, 0)
-        self.network = network(noise_dim=noise_dim + extra)
+        if conditioning == "built_in":
+            self.network = told_classes(network, classes, noise_dim=noise_dim)
+        else:
+            self.network = network(noise_dim=noise_dim + extra)
+        self.standing_statistics = self.network.standing_statistics
+        if self.network.knows_labels and conditioning in ("projection", "every_layer"):
+            raise ValueError(
+                f"{type(self.network).__name__} has its own way of conditioning, and layers that {conditioning} does "
+                "not know: set model.conditioning=built_in"
+            )
         if conditioning == "embedding":
             self.embedding = nn.Embedding(classes, EMBEDDING_DIM)
         if conditioning == "projection":
@@ -75,7 +87,8 @@ class ConditionalDiscriminator(WrappedDiscriminator):
         conditioning: `concat` puts the one-hot label beside the sample (Mirza & Osindero 2014), `embedding` learnt
             numbers; `projection` adds <embedding of the label, features> to the logit (Miyato & Koyama 2018, equation
             4); `every_layer` puts the one-hot label beside the input of each layer with weights, the last one included
-            (Li et al. 2017). Convolutions get one constant map per class, or one learnt map.
+            (Li et al. 2017). Convolutions get one constant map per class, or one learnt map. `built_in` is none of
+            this class, but of `conditional_discriminator`.
 
     Raises:
         ValueError: `projection` where patches are judged, or the network does not hand the label on to the layers that
@@ -92,7 +105,9 @@ class ConditionalDiscriminator(WrappedDiscriminator):
         pad: nn.Module = nn.Identity()
         beside = conditioning in ("concat", "embedding")
         if beside and inner.canvas is not None:  # the label's maps cover all of it, where black would be another label
-            pad = Pad((shape[1], shape[2]), inner.canvas)
+            first = inner.trunk[0]
+            value = first.value if isinstance(first, Pad) else -1.0
+            pad = Pad(tuple(shape[1:]), inner.canvas, value)
             shape = [shape[0], *inner.canvas]
         area = math.prod(shape[1:])
         wide = EMBEDDING_DIM if len(shape) == 1 else 1
@@ -133,6 +148,36 @@ class ConditionalDiscriminator(WrappedDiscriminator):
             patches = logits.shape[1:].numel() // of_label.shape[1]
             logits = logits + of_label.repeat_interleave(patches, 1).view_as(logits)
         return logits, features
+
+
+def conditional_discriminator(
+    network: Callable[..., Discriminator], shape: list[int], classes: int, conditioning: Conditioning
+) -> Discriminator:
+    """A discriminator that is told labels: the network itself where its own way is asked for, else one around it.
+
+    Raises:
+        ValueError: as `ConditionalDiscriminator`, or the network has no way of its own.
+    """
+    if conditioning == "built_in":
+        return told_classes(network, classes)
+    return ConditionalDiscriminator(network, shape, classes, conditioning)
+
+
+def told_classes(network: Callable[..., Network], classes: int, **told: int) -> Network:
+    """A network that is built for so many labels and conditions in its own way.
+
+    Raises:
+        ValueError: it has none.
+    """
+    try:
+        return network(classes=classes, **told)
+    except (TypeError, ValueError) as error:
+        if "'classes'" not in str(error):
+            raise
+        raise ValueError(
+            "conditioning=built_in is for networks with their own way to know labels, such as biggan and r3gan: set "
+            "model.conditioning=projection, embedding or concat"
+        ) from error
 
 
 def _check_entrance(network: Discriminator) -> None:

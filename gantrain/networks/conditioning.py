@@ -96,7 +96,7 @@ def condition_every_layer(network: nn.Module, classes: int) -> None:
     Raises:
         ValueError: a module around one of them does not hand the condition on.
     """
-    kinds = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
+    kinds = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose1d, nn.ConvTranspose2d)
     for name, layer in [(name, m) for name, m in network.named_modules() if isinstance(m, kinds)]:
         set_conditioned(network, name, ConditionalLayer(layer, classes))
 

@@ -59,6 +59,31 @@ class PairDiscriminator(WrappedDiscriminator):
         return self.logits(features), features
 
 
+class PictureConditionalDiscriminator(WrappedDiscriminator):
+    """Samples (N, C, H, W), and behind their channels the pictures (N, C', H, W) to which they should belong.
+
+    Args:
+        network: makes the discriminator within, given `shape`.
+        shape, given: of both, [C, H, W] and [C', H, W].
+        name: of the condition that holds the pictures.
+    """
+
+    def __init__(self, network: Callable[..., Discriminator], shape: list[int], given: list[int], name: str) -> None:
+        inner = network(shape=[shape[0] + given[0], *shape[1:]])
+        super().__init__(inner)
+        self.name, self.given = name, given
+
+    def trunk_inputs(self, x: Tensor, **conditions: Tensor) -> tuple[Tensor, ...]:
+        return (torch.cat([x, conditions[self.name]], 1),)
+
+    def blank_conditions(self, n: int) -> dict[str, Tensor]:
+        return {self.name: torch.zeros(n, *self.given)}
+
+    def score(self, x: Tensor, **conditions: Tensor) -> tuple[Tensor, Tensor]:
+        features = self.trunk(*self.trunk_inputs(x, **conditions))
+        return self.logits(features), features
+
+
 class Classifier(nn.Module):
     """Samples (N, *shape) to numbers (N, outputs): a discriminator's trunk with another head."""
 

@@ -52,6 +52,13 @@ def norm2d(name: Norm, channels: int) -> nn.Module:
     return nn.Identity()
 
 
+def norm_of_sound(name: Norm, channels: int) -> nn.Module:
+    """The same for maps (N, C, L) of sound."""
+    if name == "batch":
+        return nn.BatchNorm1d(channels)
+    return nn.InstanceNorm1d(channels, affine=True) if name == "instance" else norm2d(name, channels)
+
+
 def norm1d(name: Norm, features: int) -> nn.Module:
     """A norm for features (N, F).
 
@@ -85,19 +92,27 @@ def batch_normalised(module: nn.Module) -> bool:
 
 
 class NormTable(nn.Embedding):
-    """Gains or biases of a norm, by label: they set a scale, so that spectral norm leaves them as they are."""
+    """Gains or biases of a norm by label, or what layers make them of: they set a scale, which spectral norm leaves."""
 
 
-def spectrally_normalise(module: nn.Module) -> None:
+def spectrally_normalise(module: nn.Module, eps: float = 1e-12) -> None:
     """Divides the weight of every linear, convolution and embedding layer by its largest singular value.
 
     One power iteration per forward in training (Miyato et al. 2018). Layers that have it already stay as they are, as
-    do the tables of conditional norms, whose biases begin at 0 and have no direction.
+    do the tables of conditional norms, whose biases begin at 0 and have no direction. `eps` is the least length by
+    which a singular vector is divided.
+
+    Raises:
+        ValueError: a layer begins as 0 and has none.
     """
-    kinds = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d, nn.Embedding)
-    for part in list(module.modules()):
+    kinds = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.Embedding)
+    for name, part in list(module.named_modules()):
         if isinstance(part, kinds) and not isinstance(part, NormTable) and not has_spectral_norm(part):
-            parametrizations.spectral_norm(part)
+            if not part.weight.any():
+                raise ValueError(
+                    f"the layer {name} begins as 0 and has no singular value to be divided by: leave spectral_norm out"
+                )
+            parametrizations.spectral_norm(part, eps=eps)
 
 
 def has_spectral_norm(layer: nn.Module) -> bool:
@@ -150,7 +165,7 @@ class StddevLayer(nn.Module):
         self.group_size = group_size
 
     def forward(self, x: Tensor) -> Tensor:
-        size = self.group_size or len(x)
+        size = min(self.group_size or len(x), len(x))
         groups = x.float().unflatten(0, (size, -1))
         spread = (groups.var(0, correction=0) + 1e-8).sqrt().flatten(1).mean(1)  # one number per group
         channel = spread.repeat(size).to(x.dtype).view(-1, *[1] * (x.dim() - 1)).expand_as(x[:, :1])

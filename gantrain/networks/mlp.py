@@ -39,10 +39,10 @@ def _initialise(module: nn.Module, std: float | None) -> None:
 
 
 class MLPGenerator(Generator):
-    """Noise (N, noise_dim) to samples (N, *shape): tanh at the end for images, linear for numbers.
+    """Noise (N, noise_dim) to samples (N, *shape): tanh at the end for images and sound, linear for numbers.
 
     Args:
-        shape: of one sample, [C, H, W] or [D].
+        shape: of one sample.
         hidden: widths of the hidden layers.
         activation, norm, dropout: of each hidden layer.
         init_std: of the initial weights, with biases 0; null for PyTorch's initialisation.
@@ -65,7 +65,7 @@ class MLPGenerator(Generator):
         blocks, width = hidden_blocks(noise_dim, hidden, activation, norm, dropout)
         check_shape(shape)
         end: list[nn.Module] = [nn.Linear(width, math.prod(shape))]
-        if len(shape) == 3:
+        if len(shape) > 1:
             end += [nn.Tanh(), nn.Unflatten(1, shape)]
         self.net = Sequential(*blocks, *end)
         _initialise(self, init_std)
@@ -73,11 +73,11 @@ class MLPGenerator(Generator):
     @classmethod
     def auto(cls, key: str, shape: list[int], per_sample: bool) -> Any:
         if key == "hidden":
-            return [256, 512] if len(shape) == 3 else [32] if shape == [1] else [128, 128, 128]
+            return [256, 512] if len(shape) > 1 else [32] if shape == [1] else [128, 128, 128]
         if key == "activation":
             return "silu" if shape == [1] else "relu"
         if key == "norm":
-            return "batch" if len(shape) == 3 else "none"
+            return "batch" if len(shape) > 1 else "none"
         return super().auto(key, shape, per_sample)
 
 
@@ -112,7 +112,7 @@ class MLPDiscriminator(Discriminator):
     @classmethod
     def auto(cls, key: str, shape: list[int], per_sample: bool) -> Any:
         if key == "hidden":
-            return [512, 256] if len(shape) == 3 else [32, 32] if shape == [1] else [128, 128, 128]
+            return [512, 256] if len(shape) > 1 else [32, 32] if shape == [1] else [128, 128, 128]
         if key == "activation":
             return "silu" if shape == [1] else "leaky_relu"
         return super().auto(key, shape, per_sample)

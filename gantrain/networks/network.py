@@ -4,23 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from gantrain.automatic import Automatic
+from gantrain.kinds import Kind
 from gantrain.networks.canvas import Pad
 from gantrain.networks.conditioning import Conditioned, Sequential
 from gantrain.networks.layers import has_spectral_norm
-from gantrain.ranges import WIDTH, within
+from gantrain.ranges import LENGTH, WIDTH, within
 from gantrain.renamed import refuse_former_names
 
 
 class Generator(Conditioned, Automatic):
     """Noise (N, nz) to samples (N, *shape); a conditional one is called with a condition too.
 
-    One that is written otherwise than as the layers `net` has a forward of its own.
+    One that is written otherwise than as the layers `net` has a forward of its own. `knows_labels`: it has its own way
+    of conditioning, in place of the game's, once it is built with `classes`. `standing_statistics`: what it makes of
+    truncated noise is normalised by statistics of such noise, and not by those of training.
     """
 
     net: Sequential
+    knows_labels: bool = False
+    standing_statistics: bool = False
 
     def forward(self, noise: Tensor, condition: Tensor | None = None) -> Tensor:
         return self.net(noise) if condition is None else self.net(noise, condition)
@@ -30,15 +36,15 @@ class Discriminator(nn.Module, Automatic):
     """Samples (N, *shape) to logits (N,), or (N, P) where it judges P patches.
 
     `trunk` makes features, `head` makes the logit of them, so that a trick may look at or change what lies between.
-    `flat`: it looks at images as vectors (N, D). `canvas`: the height and width to which its trunk widens images; None
-    where it takes them as they are. Whether samples meet in it is a question for
-    `gantrain.networks.layers.samples_meet`.
+    `flat`: it looks at images as vectors (N, D). `canvas`: the height and width to which its trunk widens images, or
+    the length to which it widens sound; None where it takes them as they are. Whether samples meet in it is a question
+    for `gantrain.networks.layers.samples_meet`.
     """
 
     trunk: nn.Sequential
     head: nn.Module
     flat: bool = False
-    canvas: tuple[int, int] | None = None
+    canvas: tuple[int, ...] | None = None
 
     def __init_subclass__(cls, **settings: Any) -> None:
         super().__init_subclass__(**settings)
@@ -47,6 +53,10 @@ class Discriminator(nn.Module, Automatic):
     def trunk_inputs(self, x: Tensor, **conditions: Tensor) -> tuple[Tensor, ...]:
         """What the trunk is called with: pictures, whatever else stands in further channels, and labels it knows."""
         return (x,)
+
+    def blank_conditions(self, n: int) -> dict[str, Tensor]:
+        """Conditions of n samples that say nothing, for whoever looks at shapes alone."""
+        return {"label": torch.zeros(n, dtype=torch.int64)}
 
     def maps(self, x: Tensor, **conditions: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Pictures (N, C, H, W) as the trunk's first layer with weights is given them, and its maps, in order.
@@ -117,21 +127,21 @@ def check_shape(shape: list[int]) -> None:
     """Whether this is the shape of a sample.
 
     Raises:
-        ValueError: it is neither [C, H, W] nor [D].
+        ValueError: it is that of no kind.
     """
-    within(WIDTH, shape=shape)
-    if len(shape) not in (1, 3):
-        raise ValueError(f"shape must be [C, H, W] for images or [D] for numbers, got {shape}")
+    within(WIDTH if Kind.of(shape) is not Kind.SOUND else LENGTH, shape=shape)
 
 
 def images_only(shape: list[int], model: str) -> tuple[int, tuple[int, int]]:
     """Channels of images, and their height and width.
 
     Raises:
-        ValueError: the samples are numbers.
+        ValueError: the samples are none.
     """
     check_shape(shape)
-    if len(shape) != 3:
+    if Kind.of(shape) is Kind.SOUND:
+        raise ValueError(f"{model} works on images, but here is sound: set networks=wavegan")
+    if Kind.of(shape) is Kind.NUMBERS:
         raise ValueError(f"{model} works on images, but here are points of {shape[0]} numbers: set networks=mlp")
     channels, height, width = shape
     return channels, (height, width)

@@ -40,7 +40,7 @@ class Noise(Automatic):
     @classmethod
     def auto(cls, key: str, shape: list[int], per_sample: bool) -> Any:
         if key == "dim":
-            return 32 if len(shape) == 3 else shape[0]
+            return 32 if len(shape) > 1 else shape[0]
         return super().auto(key, shape, per_sample)
 
     @property

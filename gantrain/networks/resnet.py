@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 import torch.nn.functional as F
@@ -32,7 +34,7 @@ class Block(Conditioned):
     """norm, ReLU, conv, norm, ReLU, conv beside a shortcut; doubles, halves or keeps the resolution.
 
     `first` leaves out the leading norm and ReLU, for a block that sees the image itself. There are `between` channels
-    from one convolution to the other, or as many as go out.
+    from one convolution to the other, or as many as go out. `norm` names one, or makes one for so many channels.
     """
 
     def __init__(
@@ -40,7 +42,7 @@ class Block(Conditioned):
         inside: int,
         outside: int,
         resample: Literal["up", "down", "keep"],
-        norm: Norm,
+        norm: Norm | Callable[[int], nn.Module],
         first: bool = False,
         between: int | None = None,
     ) -> None:
@@ -48,8 +50,9 @@ class Block(Conditioned):
         self.resample, self.first = resample, first
         between = between or outside
         self.relu1, self.relu2 = nn.ReLU(), nn.ReLU()
-        self.norm1 = nn.Identity() if first else norm2d(norm, inside)
-        self.norm2 = norm2d(norm, between)
+        make = norm if callable(norm) else partial(norm2d, norm)
+        self.norm1 = nn.Identity() if first else make(inside)
+        self.norm2 = make(between)
         self.conv1 = UpConv2d(inside, between) if resample == "up" else nn.Conv2d(inside, between, 3, 1, 1)
         self.conv2 = DownConv2d(between, outside) if resample == "down" else nn.Conv2d(between, outside, 3, 1, 1)
         learned = inside != outside or resample != "keep"

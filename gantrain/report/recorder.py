@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from torch import Tensor
 
 from gantrain.errors import Stopped, UserError
+from gantrain.files import replacing
 from gantrain.report import pictures
 from gantrain.report.sinks import Ended, Sink, sinks_of
+from gantrain.report.sounds import Page, SoundPage, one_after_another, wav_bytes
 from gantrain.runs import RunFolder
 
 
@@ -73,10 +76,9 @@ class Recorder:
         self.latest |= values
         self._each(lambda sink: sink.numbers(values, step))
 
-    def picture(self, page: np.ndarray, step: int) -> None:
-        """A picture of samples, (height, width, C)."""
-        pictures.save(page, self.folder.samples.of_step(step))
-        self._each(lambda sink: sink.picture("samples", page, step))
+    def picture(self, page: Page, step: int) -> None:
+        """A picture of samples, (height, width, C); of sounds, with these."""
+        self._show("samples", page, self.folder.samples.of_step(step), step)
 
     def note(self, tag: str, words: str, step: int) -> None:
         """Words, in Markdown, where a sink has room for them."""
@@ -86,10 +88,19 @@ class Recorder:
         """Whether the picture of this step is there."""
         return self.folder.samples.of_step(step).is_file()
 
-    def real(self, page: np.ndarray) -> None:
+    def real(self, page: Page) -> None:
         """A picture of real data, to compare with."""
-        pictures.save(page, self.folder.samples.real)
-        self._each(lambda sink: sink.picture("real", page, 0))
+        self._show("real", page, self.folder.samples.real, 0)
+
+    def _show(self, tag: str, page: Page, file: Path, step: int) -> None:
+        if isinstance(page, SoundPage):
+            heard, rate = page.heard, page.rate
+            with replacing(self.folder.samples.heard(file)) as stream:
+                stream.write(wav_bytes(one_after_another(heard, rate), rate))
+            self._each(lambda sink: sink.sounds(tag, heard, rate, step))
+        shown = page.page if isinstance(page, SoundPage) else page
+        pictures.save(shown, file)
+        self._each(lambda sink: sink.picture(tag, shown, step))
 
     def histograms(self, values: Mapping[str, Tensor], step: int) -> None:
         """Histograms, by tag, of what is finite in each tensor."""

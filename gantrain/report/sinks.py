@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
+import torch
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
@@ -42,7 +43,10 @@ class Sink(ABC):
     def picture(self, tag: str, page: np.ndarray, step: int) -> None:
         """A picture (height, width, C) uint8."""
 
-    def histograms(self, values: Mapping[str, np.ndarray], step: int) -> None:  # noqa: B027  not every place has them
+    def sounds(self, tag: str, heard: np.ndarray, rate: int, step: int) -> None:  # noqa: B027  not every place has them
+        """Sounds (n, channels, L) in [-1, 1] of so many samples a second."""
+
+    def histograms(self, values: Mapping[str, np.ndarray], step: int) -> None:  # noqa: B027
         """Finite numbers of which the distribution is kept, by tag."""
 
     def note(self, tag: str, words: str, step: int) -> None:  # noqa: B027
@@ -81,6 +85,10 @@ class TensorBoard(Sink):
 
     def picture(self, tag: str, page: np.ndarray, step: int) -> None:
         self.board.add_image(tag, page, step, dataformats="HWC")
+
+    def sounds(self, tag: str, heard: np.ndarray, rate: int, step: int) -> None:
+        for k, sound in enumerate(np.nan_to_num(heard).clip(-1, 1)):
+            self.board.add_audio(f"{tag}/{k}", torch.from_numpy(sound.mean(0)), step, rate)  # it takes one channel
 
     def histograms(self, values: Mapping[str, np.ndarray], step: int) -> None:
         for tag, value in values.items():

@@ -77,6 +77,8 @@ class BestAnswers:
         game, parameters = copy.deepcopy((self.game, parameters))
         game.averages.clear()
         game.requires_grad_(False)
+        for setting in game.scheduled():
+            setting.move_to(self.step, self.steps, self.machine.device)
         return game, parameters
 
     def answered(self, player: str, number: int, turns: int, lr: float, perturb: float) -> Game:

@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import numpy as np
 from torch import Tensor
 
 from gantrain.errors import Stopped
 from gantrain.report.console import Bar, Console
 from gantrain.report.recorder import Recorder
+from gantrain.report.sounds import Page
 from gantrain.runs import StatusFile
 from gantrain.training.checkpoints import Checkpoints, go_back
 from gantrain.training.finite import NotFinite, check_losses, check_samples, check_state
@@ -78,7 +78,7 @@ class Run:
     checkpoints: Checkpoints
     recorder: Recorder
     console: Console
-    render_picture: Callable[[int], np.ndarray]
+    render_picture: Callable[[int], Page]
     """A picture (height, width, C) of samples as they are in this step."""
     evaluate: Callable[[], dict[str, float]]
     """The figures of every metric, by tag."""
@@ -138,7 +138,7 @@ def train(run: Run) -> dict[str, float]:
                 speeds = clock.read(step, rounds.batches.waited) | rounds.machine.memory()
                 recorder.numbers(numbers | rates | speeds, step)
                 watch.see(step, numbers | rates)
-                bar.show({name: numbers[f"loss/{name}/total"] for name in learners})
+                bar.show({name: numbers[tag] for name in learners if (tag := f"loss/{name}/total") in numbers})
             if not owing:
                 bar.at(step)
                 run.status.beat()

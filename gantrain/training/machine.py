@@ -88,7 +88,7 @@ def _bf16_is_fast(device: torch.device) -> bool:
 
 
 def is_convolutional(module: nn.Module) -> bool:
-    return any(isinstance(m, (nn.Conv2d, nn.ConvTranspose2d)) for m in module.modules())
+    return any(isinstance(m, (nn.Conv1d, nn.Conv2d, nn.ConvTranspose1d, nn.ConvTranspose2d)) for m in module.modules())
 
 
 def set_threads(threads: int | None, module: nn.Module) -> None:

@@ -64,7 +64,7 @@ class Rounds:
         self._start_step(progress.step)
         place = 0
         again = (progress.rollbacks,) if progress.rollbacks else ()  # a step that failed is not played the same way
-        for turn in self.game.turns:
+        for turn in self.game.turns_at(progress.step):
             for number in range(turn.times):
                 seed_default(mix(self.seed, Purpose.TURN, progress.step, place, *again), self.machine.device)
                 self._turn(turn, progress.step * turn.times + number, progress, observe)
@@ -98,7 +98,7 @@ class Rounds:
         finite = largest_magnitudes(gradients).isfinite().all() if self.skipping else None
         if observe:
             self.meter.add(f"grad_norm/{turn.player}", nn.utils.get_total_norm(gradients))
-            for tag, value in self.game.tricks.numbers().items():
+            for tag, value in {**self.game.tricks.numbers(), **self.game.numbers(batch)}.items():
                 self.meter.add(tag, value)
         with self.vitals.update(learner) if observe else nullcontext():
             self._update(learner, turn.batches * self.batch_size)

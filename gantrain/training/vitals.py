@@ -46,7 +46,7 @@ class Vitals:
         """While the player's turn is played, watches the hidden activations of its network."""
         unchanging: dict[nn.Module, Tensor] = {}
         network = self._game.get_submodule(player)
-        tokens = not any(isinstance(module, nn.Conv1d) for module in network.modules())
+        tokens = not any(isinstance(module, (nn.Conv1d, nn.ConvTranspose1d)) for module in network.modules())
 
         def look(module: nn.Module, _: object, output: object) -> None:
             if not isinstance(output, Tensor) or output.dim() < 2 or len(output) < ENOUGH:

@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gantrain.ranges import COUNT, within
+from gantrain.ranges import COUNT, SHARE, within
+from gantrain.schedules import Number, Scheduled
 from gantrain.tricks.base import Trick
 from gantrain.tricks.diffaugment import needs_pictures
 from gantrain.tricks.interface import GameInterface, RunPlan, TurnContext
@@ -26,6 +27,7 @@ class ADA(Trick):
     once, bilinearly with reflected borders, where the reference code filters with wavelets.
 
     Args:
+        p: a number or a schedule, by which p goes instead; then no logits are read. None lets it follow D.
         target: of the sign of D's logits.
         interval: discriminator turns between two moves of p.
         images: that it takes p from 0 to 1.
@@ -46,9 +48,12 @@ class ADA(Trick):
         interval: int = 4,
         images: int = 500_000,
         augmentations: list[Literal["blit", "geometry", "colour"]] | None = None,
+        p: Number | None = None,
     ) -> None:
         super().__init__()
         within("[-1, 1]", target=target)
+        within(SHARE, p=p)
+        self.given = None if p is None else Scheduled(p)
         within(COUNT, interval=interval, images=images)
         self.target, self.interval, self.images = target, interval, images
         self.augmentations = ["blit", "geometry", "colour"] if augmentations is None else augmentations
@@ -57,10 +62,10 @@ class ADA(Trick):
 
     def setup(self, game: GameInterface) -> None:
         threshold = game.loss.adversarial.threshold
-        if threshold is None:
+        if threshold is None and self.given is None:
             raise ValueError(
                 f"ada reads the sign of D's logits, which says nothing with {type(game.loss.adversarial).__name__}: "
-                "use a loss such as nonsaturating, r1 or hinge, or take diffaugment"
+                "use a loss such as nonsaturating, r1 or hinge, set tricks.ada.p, or take diffaugment"
             )
         self.threshold = threshold
 
@@ -72,12 +77,15 @@ class ADA(Trick):
 
     def show(self) -> str:
         """At half its strength, for it begins with none."""
+        self.given = None
         self.p.fill_(0.5)
         return f"{self.name} at p = 1/2: {', '.join(self.augmentations)}"
 
     def augment(self, x: Tensor, batch: Batch) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):  # places in bf16 would be pixels away
             x = x.float()
+            if self.given is not None:
+                self.p.copy_(torch.as_tensor(self.given.now))
             if "blit" in self.augmentations or "geometry" in self.augmentations:
                 x = resample(x, self._placement(x))
             return self._colour(x) if "colour" in self.augmentations else x
@@ -85,15 +93,16 @@ class ADA(Trick):
     @torch.no_grad()
     def terms(self, player: Player, context: TurnContext) -> Mapping[str, Tensor]:
         comparison = context.comparisons.get(player.name)
-        if comparison is not None and comparison.real is not None and player.is_discriminator:
-            logits = comparison.real.logits.float()
+        real = comparison.real if comparison is not None and player.is_discriminator else None
+        if real is not None and self.threshold is not None and self.given is None:
+            logits = real.logits.float()
             self.signs += (logits - self.threshold).sign().sum()
             self.count += logits.numel()
         return {}
 
     @torch.no_grad()
     def after_update(self, player: Player, game: GameInterface, samples: int) -> None:
-        if player.name != game.discriminators[0]:
+        if self.given is not None or player.name != game.discriminators[0]:
             return
         self.turns += 1
         due = self.turns >= self.interval

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gantrain.kinds import Kind
 from gantrain.tricks.base import Trick
 from gantrain.tricks.interface import RunPlan
 from gantrain.turns import Batch
@@ -42,12 +43,11 @@ class DiffAugment(Trick):
 
 
 def needs_pictures(name: str, plan: RunPlan) -> None:
-    """Raises ValueError where samples are numbers."""
-    if len(plan.shape) != 3:
-        raise ValueError(
-            f"{name} augments pictures, but the dataset holds points of {plan.shape[0]} numbers: leave it out, or try "
-            "instance_noise"
-        )
+    """Raises ValueError where samples are none."""
+    kind = Kind.of(plan.shape)
+    if kind is not Kind.PICTURES:
+        held = "sound" if kind is Kind.SOUND else f"points of {plan.shape[0]} numbers"
+        raise ValueError(f"{name} augments pictures, but the dataset holds {held}: leave it out, or try instance_noise")
 
 
 def color(x: Tensor) -> Tensor:

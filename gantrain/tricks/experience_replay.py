@@ -24,16 +24,18 @@ class ExperienceReplay(Trick):
     Args:
         size: fakes in the pool.
         share: of the fakes of a turn; ½ in the paper.
+        each: every fake by itself is exchanged for one in the pool with the chance `share`, as in the code of Zhu et
+            al. 2017: for batches of a few samples.
 
     Raises:
         ValueError: `share` is no probability, or the pool is smaller than what is replayed at once.
     """
 
-    def __init__(self, size: int = 2048, share: float = 0.5) -> None:
+    def __init__(self, size: int = 2048, share: float = 0.5, each: bool = False) -> None:
         super().__init__()
         within(SAMPLES, size=size)
         within("(0, 1]", share=share)
-        self.size, self.share = size, share
+        self.size, self.share, self.each = size, share, each
         self.discriminators: tuple[str, ...] = ()
 
     def check(self, plan: RunPlan) -> None:
@@ -41,7 +43,8 @@ class ExperienceReplay(Trick):
             raise ValueError(f"a pool of {self.size} is smaller than what is replayed at once: set a larger size")
 
     def _replayed(self, n: int) -> int:
-        return max(round(n * self.share), 1)
+        """How many may be replayed of n."""
+        return n if self.each else max(round(n * self.share), 1)
 
     def setup(self, game: GameInterface) -> None:
         self.discriminators = game.discriminators
@@ -67,6 +70,31 @@ class ExperienceReplay(Trick):
 
     @torch.no_grad()
     def fakes(self, discriminator: Player, fakes: Samples) -> Samples:
+        return self._exchanged(discriminator, fakes) if self.each else self._replay(discriminator, fakes)
+
+    def _exchanged(self, discriminator: Player, fakes: Samples) -> Samples:
+        """Each fake or, by chance, the one in whose place it goes; while the pool fills up, those that have room go."""
+        n, device = len(fakes), fakes.x.device
+        filled = getattr(self, f"filled_{discriminator.name}")
+        here, full = torch.arange(n, device=device), filled >= self.size
+        chosen = torch.rand(n, device=device) < self.share
+        added = filled + here
+        goes = torch.where(full, chosen, added < self.size)
+        place = torch.where(full, torch.randperm(self.size, device=device)[:n], added % self.size)
+
+        def swap(name: str, new: Tensor) -> Tensor:
+            pool = getattr(self, f"{name}_{discriminator.name}")
+            old, new_shape = pool[place], (-1, *[1] * (new.dim() - 1))
+            pool[place] = torch.where(goes.view(new_shape), new.to(pool.dtype), old)
+            return torch.where((goes & full).view(new_shape), old.to(new.dtype), new)
+
+        conditions = {name: swap(name, values) for name, values in fakes.conditions.items()}
+        mixed = replace(fakes, x=swap("x", fakes.x), conditions=conditions)
+        filled.add_(n).clamp_(max=self.size)
+        return mixed
+
+    def _replay(self, discriminator: Player, fakes: Samples) -> Samples:
+        """A fixed number of old ones, and of those that are new and go into the pool."""
         n = len(fakes)
         count = self._replayed(n)
         device = fakes.x.device

@@ -43,14 +43,15 @@ class Orthogonal(Trick):
 
 def filters_of(module: nn.Module, own: set[int]) -> Tensor | None:
     """A layer's weight as (filters, entries), where it is among the parameters `own`."""
-    if not isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
+    if not isinstance(module, (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose1d, nn.ConvTranspose2d)):
         return None
     if not any(id(p) in own for p in module.parameters()):
         return None
     # spectral norm only scales the weight; of other norms it is the weight that they make
     weight = module.parametrizations.weight.original if has_spectral_norm(module) else module.weight  # type: ignore[union-attr]
     assert isinstance(weight, Tensor)
-    return (weight.transpose(0, 1) if isinstance(module, nn.ConvTranspose2d) else weight).flatten(1)
+    turned = isinstance(module, (nn.ConvTranspose1d, nn.ConvTranspose2d))
+    return (weight.transpose(0, 1) if turned else weight).flatten(1)
 
 
 def off_diagonal_energy(filters: Tensor) -> Tensor:

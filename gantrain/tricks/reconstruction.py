@@ -66,7 +66,7 @@ class Reconstruction(Trick):
         if any(isinstance(part, ReferenceNorm) for part in network.modules()):
             raise ValueError(f"{self.name} adds to what the reference batch passes: name it before the other trick")
         with game.evaluating(network):
-            picture, maps = network.maps(torch.zeros(1, *self.shape), label=torch.zeros(1, dtype=torch.int64))
+            picture, maps = network.maps(torch.zeros(1, *self.shape), **network.blank_conditions(1))
         whole, part = self._chosen(picture, maps)
         doublings = max(round(math.log2(picture.shape[2] / whole.shape[2])) - 1, 0)
         sources = {"whole": whole} if part is None else {"whole": whole, "part": part}

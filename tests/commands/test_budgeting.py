@@ -139,7 +139,8 @@ def test_speed_over_whole_cycles(monkeypatch: pytest.MonkeyPatch, lazy: tuple[in
     rounds = SimpleNamespace(
         play=play,
         meter=SimpleNamespace(read=lambda: None),
-        game=SimpleNamespace(loss=SimpleNamespace(penalties=penalties)),
+        game=SimpleNamespace(loss=SimpleNamespace(penalties=penalties), phase=lambda step: 0),
+        steps=1000,
     )
     monkeypatch.setattr(budgeting.time, "monotonic", lambda: now)
     mean = 0.001 + 0.01 * sum(cycle // every for every in lazy) / cycle

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from conftest import Command, only_run
 from PIL import Image
+from sounding import sine, write
 
 from gantrain.options import listed, options_of
 
@@ -32,11 +33,21 @@ def test_every_data_set_is_told_of(
     if dataset == "celeba":
         blots(tmp_path / "celeba" / "img_align_celeba", 6, 218, 178)
         words += [f"data_dir={tmp_path}"]
-    if dataset in ("mnist", "stacked_mnist", "cifar10", "fashion_mnist"):
+    if dataset in ("mnist", "mnist_domains", "stacked_mnist", "cifar10", "fashion_mnist"):
         words += [f"data_dir={request.getfixturevalue('real_data')}"]
     if dataset == "image_folder":
         blots(tmp_path / "pictures", 6)
         words += ["dataset.path=pictures"]
+    if dataset == "paired_folder":
+        blots(tmp_path / "pairs", 12, 16, 32)
+        words += ["dataset.path=pairs"]
+    if dataset == "unpaired_folders":
+        blots(tmp_path / "domains" / "trainA", 6)
+        blots(tmp_path / "domains" / "trainB", 8)
+        words += ["dataset.path=domains"]
+    if dataset == "sound_folder":
+        write(tmp_path / "sounds" / "a.wav", sine(440, 8000, 1.5), 8000)
+        words += ["dataset.path=sounds"]
     if dataset == "array":
         np.save(tmp_path / "table.npy", np.random.default_rng(0).normal(size=(50, 3)))
         words += ["dataset.path=table.npy"]
@@ -142,6 +153,19 @@ def test_held_out_samples_that_are_trained_on_are_told(gantrain: Command) -> Non
     done = gantrain("data", "dataset.held_out=297")
     assert "297 samples, which training never sees" in done.stdout
     assert "pictures  1,500," in done.stdout
+
+
+def test_held_out_pictures_of_each_domain_are_told(gantrain: Command, tmp_path: Path) -> None:
+    """Of three in testA one is in trainA too."""
+    for name, greys in {"trainA": (10, 20), "trainB": (30, 40), "testA": (10, 50, 60), "testB": (70, 80)}.items():
+        (tmp_path / "set" / name).mkdir(parents=True)
+        for grey in greys:
+            Image.new("L", (16, 16), grey).save(tmp_path / "set" / name / f"{grey}.png")
+    done = gantrain("data", "dataset=unpaired_folders", "dataset.path=set")
+    assert done.returncode == 0, done.stderr
+    a, b = [line for line in done.stdout.splitlines() if "training never sees" in line]
+    assert a.endswith("3 samples, which training never sees; 1 of them are copies of what it sees")
+    assert b.endswith("2 samples, which training never sees")
 
 
 @pytest.mark.parametrize(

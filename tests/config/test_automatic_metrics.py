@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from conftest import config
 from PIL import Image
+from sounding import sine, write
 
 from gantrain.commands.assembly import build_game, build_metrics, plain
 from gantrain.config import build, metric_named
@@ -33,10 +34,14 @@ def test_every_data_set_is_measured_and_its_best_checkpoint_kept(dataset: str) -
 
 @pytest.mark.parametrize("dataset", options_of("dataset"))
 def test_a_figure_of_every_data_set_is_followed(dataset: str, tmp_path: Path) -> None:
-    (tmp_path / "one").mkdir()
-    Image.new("RGB", (8, 8)).save(tmp_path / "one" / "picture.png")
+    for part in ("one", "train", "test"):
+        (tmp_path / part).mkdir()
+        Image.new("RGB", (16, 8)).save(tmp_path / part / "picture.png")
     np.save(tmp_path / "table.npy", np.eye(3))
-    own = {"image_folder": [f"dataset.path={tmp_path}"], "array": [f"dataset.path={tmp_path / 'table.npy'}"]}
+    write(tmp_path / "one" / "sound.wav", sine(440, 8000, 0.1), 8000)
+    own = {name: [f"dataset.path={tmp_path}"] for name in ("image_folder", "paired_folder", "sound_folder")}
+    own["unpaired_folders"] = [f"dataset.path_a={tmp_path / 'one'}", f"dataset.path_b={tmp_path / 'train'}"]
+    own |= {"array": [f"dataset.path={tmp_path / 'table.npy'}"]}
     cfg = config(f"dataset={dataset}", "trainer.steps=100000", *own.get(dataset, []))
     source = build(plain(cfg.dataset), "dataset")
     keys = [key for metric in build_metrics(cfg, source, build_game(cfg)).values() for key in metric.keys]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+import pytest
 import torch
 from conftest import round_from
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -32,6 +33,13 @@ SETTINGS = {
     "dcgan": "dataset=digits dataset.image_size=8 model=dcgan model.generator.width=2 model.discriminator.width=2 "
     "seed=3",  # D first calls most samples real, so that ada becomes stronger
 }
+OF_PAIRS = {
+    "pix2pix": "dataset=digits_pairs dataset.image_size=8 dataset.held_out=0 optimizer=adam "
+    "model.generator.width=2 model.discriminator.width=2 metrics=pairs metrics.best=metrics/mae metrics.every=100",
+}
+"""Games of which each loss and each trick is played, but not all tricks two by two."""
+TELLING = "diffaugment ema experience_replay feature_matching packing spectral_norm topk unrolled virtual_batch_norm"
+"""Tricks that between them use every hook."""
 QUICK: dict[str, dict[str, Any]] = {
     "ada": {"target": -0.5, "interval": 2, "images": 4 * N},
     "ema": {"half_life": N, "ramp_up": None},
@@ -52,7 +60,7 @@ AROUND = {"n_critic", "packing", "ttur"}
 
 @cache
 def _composed(model: str, loss: str) -> DictConfig:
-    words = [*SETTINGS[model].split(), f"loss={loss}", f"trainer.batch_size={N}", "tricks=[]"]
+    words = [*(SETTINGS | OF_PAIRS)[model].split(), f"loss={loss}", f"trainer.batch_size={N}", "tricks=[]"]
     if model == "mlp":
         words.append(f"model.discriminator.norm={NORMS.get(loss, 'batch')}")
     if loss == "wgan":  # between smaller weights numbers become so small that rounding hides what happens
@@ -210,3 +218,8 @@ def check_turns(rounds: Rounds, count: int = 3) -> list[Moment]:
     for _ in range(count):
         rounds.play(progress, observe=True)
     return moments
+
+
+def mostly_slow(tricks: Sequence[str]) -> list[Any]:
+    """Tricks as parameters of a test that is quick with those of `TELLING` alone."""
+    return [trick if trick in TELLING.split() else pytest.param(trick, marks=pytest.mark.slow) for trick in tricks]

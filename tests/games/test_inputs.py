@@ -106,7 +106,9 @@ def test_pictures_show_each_input_beside_what_is_made_of_it() -> None:
     assert torch.equal(shown[0::2], given)
     assert torch.equal(shown[1::2], made)
     assert side_by_side(one, Request(3))[0] is made
-    assert side_by_side(one, Request(3, inputs={"b": given.expand(3, 3, 4, 4)}))[0] is made
+    assert side_by_side(one, Request(3, inputs={"b": torch.zeros(3, 1, 8, 8)}))[0] is made
+    colour, columns = side_by_side(one, Request(3, inputs={"b": given.expand(3, 3, 4, 4)}))
+    assert torch.equal(colour[1::2], made.expand(3, 3, 4, 4)), "grey stands beside colour"
     shown, columns = side_by_side({**one, "other": Samples(second)}, Request(3, inputs={"b": given}, columns=5))
     assert columns == 3, "what belongs together stands in one row"
     assert all(torch.equal(shown[k::3], x) for k, x in enumerate((given, made, second)))
@@ -136,9 +138,8 @@ def test_evaluations_are_of_what_is_made_of_data() -> None:
         for here in (slice(0, 3), slice(3, n)):
             yield {name: values[here] for name, values in data.items()}
 
-    for held_out, part in ((None, "train"), (object(), "held_out")):
-        source = SimpleNamespace(held_out_part=lambda held_out=held_out: held_out)
-        real = SimpleNamespace(source=source, batches=batches)
+    for part in ("train", "held_out"):
+        real = SimpleNamespace(unseen=part, batches=batches)
         evaluation = evaluation_of(game, real, Machine(torch.device("cpu")), 0, 3, step=7)  # type: ignore[arg-type]
         torch.testing.assert_close(evaluation.samples(5), game.generator[A](data["b"]).detach())
         assert asked.pop() == part

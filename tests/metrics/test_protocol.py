@@ -12,19 +12,25 @@ from evaluations import evaluation_of, real_of
 
 from gantrain.data import Array, Digits, Gaussian1d, ImageFolder, Ring, Source, identity_of
 from gantrain.metrics import (
+    AsAsked,
     ClassBalance,
+    CycleError,
     Diversity,
     Evaluation,
     FeatureMetric,
     Memorised,
+    Metric,
     Modes,
     Moments,
     Pixels,
     Protocol,
+    SameClass,
     SpectrumError,
+    TranslationError,
     Values,
     protocols,
 )
+from gantrain.report.html.figures import MEANINGS
 
 PROTOCOL = Protocol("FID", "Mnist 1x28x28", True, 5000, 60_000, "train", "classifier", "none", "lower", {"k": 3})
 
@@ -119,3 +125,9 @@ def test_figures_that_are_best_between_have_no_better_end() -> None:
     assert (copies.neither, balance.neither) == ({"nearest_distance_pixels"}, {"rarest_class_pixels"})
     assert SpectrumError.neither == {"spectrum_excess"}
     assert Diversity(Pixels()).neither == {"diversity_pixels"}
+
+
+@pytest.mark.parametrize("metric", [CycleError(), SameClass(), TranslationError(), AsAsked()])
+def test_what_figures_mean_is_told(metric: Metric) -> None:
+    for key in metric.keys:
+        assert MEANINGS[key].better == ("higher" if key in metric.higher_is_better else "lower")

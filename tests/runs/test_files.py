@@ -102,6 +102,16 @@ def test_pictures_of_steps_are_told_from_others(tmp_path: Path) -> None:
     assert samples.final.read_text() == "00000020.png"
 
 
+def test_long_words_that_begin_alike_have_names_of_their_own(tmp_path: Path) -> None:
+    samples = RunFolder(tmp_path).samples
+    short, one, two = (
+        samples.asked(1, 4, 0, {"text": text}, "png").name for text in ("a 7", "7 " * 40 + "b", "7 " * 40 + "c")
+    )
+    assert short == "step1_n4_seed0_text-a-7.png"
+    assert one != two
+    assert {len(name) - len(short) for name in (one, two)} == {60 - len("a-7")}
+
+
 def test_a_sweep_knows_its_jobs(tmp_path: Path) -> None:
     sweep = SweepFolder.fresh(tmp_path / "outputs", "by-seed")
     assert sweep.path.parent == tmp_path / "outputs" / "sweeps" / "by-seed"

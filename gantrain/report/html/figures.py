@@ -55,7 +55,22 @@ MEANINGS = {
     "downstream_real": Meaning("accuracy on real data of a classifier trained on real data", "higher"),
     "downstream_both": Meaning("accuracy on real data of a classifier trained on both", "higher"),
     "linear_probe": Meaning("accuracy of a linear classifier on features of real samples", "higher"),
+    "mae": Meaning("mean absolute error of a pixel against the true picture; black and white are 2 apart", "lower"),
+    "psnr": Meaning("peak signal-to-noise ratio against the true picture, in dB", "higher"),
+    "cycle_error": Meaning(
+        "how far a picture is from itself after A to B and back; black and white are 2 apart", "lower"
+    ),
+    "cycle_error_back": Meaning("how far a picture is from itself after B to A and back", "lower"),
+    "same_class": Meaning("share of samples of B that show the class of what belongs to them in A", "higher"),
+    "same_class_back": Meaning("share of samples of A that show the class of what belongs to them in B", "higher"),
+    "as_asked": Meaning("share of samples that show all of what their captions say", "higher"),
+    **{
+        f"{fact}_as_asked": Meaning(f"share of samples with the {fact} that their captions say", "higher")
+        for fact in ("digit", "size", "place", "colour")
+    },
     "parzen": Meaning("log-likelihood of real numbers under a density around generated ones", "higher"),
+    "pitch_share": Meaning("share of samples that are in tune with one of the set's pitches", "higher"),
+    "pitches": Meaning("how many of the set's pitches are generated", "higher"),
     "spectrum_error": Meaning("how far fine detail is from that of real images; 0 is alike", "lower"),
     "spectrum_excess": Meaning("fine detail against that of real images: above 0 too much, below too little"),
     "duality_gap": Meaning("what both players could still gain by learning on; 0 is an equilibrium", "lower"),

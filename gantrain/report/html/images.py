@@ -1,15 +1,16 @@
-"""Pictures inside a page: WebP as data addresses."""
+"""Pictures and sounds inside a page: WebP and WAV as data addresses."""
 
 from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from gantrain.errors import UserError
 from gantrain.files import read
 
 LOSSLESS = 48_000
@@ -18,6 +19,8 @@ SIDE = 1024
 """Pixels of the longer side, at most."""
 BUDGET = 5_000_000
 """Letters that all pictures of a page may take together."""
+SOUND_BUDGET = 3_000_000
+"""Bytes that all sounds of a page may take together."""
 PLENTY = 20
 """Pictures over time, at most."""
 
@@ -46,6 +49,26 @@ def data_addresses(files: Sequence[Path], lossless: int = LOSSLESS, side: int = 
         if side <= 64 or sum(len(address or "") for address in found) <= BUDGET:
             return found
         side //= 2
+
+
+def sound_addresses(files: Mapping[str, Path]) -> dict[str, str]:
+    """WAV files as data addresses, by name: as many of them, from the first on, as fit into the page together.
+
+    Those that are missing, links or no WAV are left out.
+    """
+    found: dict[str, str] = {}
+    left = SOUND_BUDGET
+    for name, file in files.items():
+        try:
+            with read(file) as stream:
+                content = stream.read(left + 1)
+        except (OSError, UserError):  # UserError: a link
+            continue
+        if content[:4] != b"RIFF" or len(content) > left:
+            continue
+        left -= len(content)
+        found[name] = "data:audio/wav;base64," + base64.b64encode(content).decode()
+    return found
 
 
 def chosen(files: Sequence[Path], most: int = PLENTY) -> list[Path]:

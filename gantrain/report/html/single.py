@@ -10,12 +10,14 @@ from typing import Any
 from gantrain.files import write_text
 from gantrain.report.html.curves import Chart, Curve, charts_of, finite
 from gantrain.report.html.figures import ARROWS, better_of, meaning_of, protocol_in_words, short, versions_in_words
-from gantrain.report.html.images import chosen, data_address, data_addresses
+from gantrain.report.html.images import chosen, data_address, data_addresses, sound_addresses
 from gantrain.report.html.markup import Html, facts, folded, joined, section, table, tag
 from gantrain.report.html.page import page
 from gantrain.report.html.record import Bands, Record
 from gantrain.runs import RunFolder
 
+HEARD = 4
+"""Steps whose sounds can be played."""
 STATES = {
     "working": "It works",
     "doubtful": "In doubt",
@@ -144,7 +146,19 @@ def _pictures(record: Record) -> Html | None:
     )
     made = tag("figure", tag("figcaption", "generated"), tag("img", id="generated", src=last, alt="generated samples"))
     beside = tag("figure", tag("figcaption", "real"), tag("img", src=real, alt="real samples")) if real else None
-    return section("Samples", slider, tag("div", made, beside, class_="pictures"))
+    return section("Samples", slider, tag("div", made, beside, class_="pictures"), _heard(record))
+
+
+def _heard(record: Record) -> Html | None:
+    """Players for real sounds and for those that were generated at a few steps, the last first."""
+    samples = record.folder.samples
+    files = {"real": samples.heard(samples.real)} if samples.has_real else {}
+    files |= {f"step {int(file.stem):,}": samples.heard(file) for file in chosen(samples.by_step(), HEARD)[::-1]}
+    players = [
+        tag("figure", tag("figcaption", name), tag("audio", src=address, controls=True, preload="none"))
+        for name, address in sound_addresses(files).items()
+    ]
+    return tag("div", *players, class_="sounds") if players else None
 
 
 def _figures(record: Record) -> Html | None:
