@@ -22,6 +22,7 @@ from gantrain.config import build, complete, compose, hydra_at
 from gantrain.data import DataContext
 from gantrain.report.pictures import ImageGrid
 from gantrain.report.plots import LinePlot, PlanePlot
+from gantrain.training import machine as machines
 from gantrain.training.machine import Machine
 from gantrain.training.rounds import Rounds
 
@@ -35,8 +36,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Packs go into a folder of this test run."""
+    """Packs go into a folder of this test run; a worker has one thread, and so has each command it starts."""
     os.environ["GANTRAIN_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    os.environ["OMP_NUM_THREADS"] = "1"
+    machines._DEFAULT_THREADS = 1
     torch.set_num_threads(1)
 
 
