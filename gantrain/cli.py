@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from gantrain import __version__
 from gantrain.commands.dispatch import COMMANDS
 from gantrain.commands.help import command_help, general_help
+from gantrain.commands.together import is_follower, started_together
 from gantrain.errors import Stopped, UserError
 
 INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
@@ -24,7 +25,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _run(words)
     except UserError as error:
-        print(f"gantrain: {error}", file=sys.stderr)
+        if not is_follower():
+            print(f"gantrain: {error}", file=sys.stderr)
         return 2
     except Stopped as stopped:
         return stopped.exit_code
@@ -64,6 +66,8 @@ def _run(words: list[str]) -> int:
         return 0
     for package in filter(None, (flags.trust or "").split(",")):
         os.environ["GANTRAIN_TRUST"] = ",".join(filter(None, [os.environ.get("GANTRAIN_TRUST"), package]))
+    if started_together() and command != "train":
+        raise UserError(f"gantrain {command} works in one process: start it without torchrun")
     from gantrain.config import prepare
 
     prepared = [prepare(word, flags.multirun) for word in overrides]

@@ -6,10 +6,12 @@ import contextlib
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,6 +26,7 @@ from gantrain.report.pictures import ImageGrid
 from gantrain.report.plots import LinePlot, PlanePlot
 from gantrain.training import machine as machines
 from gantrain.training.machine import Machine
+from gantrain.training.ranks import ALONE, Ranks
 from gantrain.training.rounds import Rounds
 
 CPU = torch.device("cpu")
@@ -63,15 +66,16 @@ def round_of(*overrides: str) -> Rounds:
     return round_from(config(*overrides))
 
 
-def round_from(cfg: DictConfig) -> Rounds:
-    """A round over the real data of a complete config, ready to play."""
-    game = build_game(cfg)
+def round_from(cfg: DictConfig, ranks: Ranks = ALONE) -> Rounds:
+    """A round over the real data of a complete config, ready to play by these processes."""
+    game = build_game(cfg, devices=ranks.count)
     machine = Machine(CPU, torch.bfloat16 if cfg.trainer.precision.value == "bf16" else torch.float32)
     machine.place(game)
     batches = build(plain(cfg.dataset), "dataset").open(DataContext(Path("data"), CPU, cfg.seed))
     learners = build_learners(cfg, game)
     trainer = cfg.trainer
-    rounds = Rounds(game, learners, batches, machine, cfg.seed, trainer.steps, trainer.batch_size, trainer.accumulate)
+    sizes = (trainer.steps, trainer.batch_size, trainer.accumulate)
+    rounds = Rounds(game, learners, batches, machine, cfg.seed, *sizes, ranks=ranks, reuse_fakes=trainer.reuse_fakes)
     rounds.begin()
     return rounds
 
@@ -130,3 +134,39 @@ def gantrain_process(tmp_path: Path) -> Command:
         return subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=3600)
 
     return run
+
+
+Ask = Callable[..., dict[str, Any]]
+
+
+def free_port() -> int:
+    with socket.socket() as held:
+        held.bind(("localhost", 0))
+        return int(held.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def together() -> Iterator[Ask]:
+    """Asks two processes how far what they play together is from what one plays alone; they stay for all tests."""
+    script = str(Path(__file__).parent / "distributed" / "playing_together.py")
+    shared = {**os.environ, "WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": str(free_port())}
+    pipe = subprocess.PIPE
+    pair = [
+        subprocess.Popen([sys.executable, script], env={**shared, "RANK": str(k)}, stdin=pipe, stdout=pipe, text=True)
+        for k in range(2)
+    ]
+
+    def ask(*words: str, double: bool = True) -> dict[str, Any]:
+        for process in pair:
+            assert process.stdin is not None
+            process.stdin.write(json.dumps({"words": words, "double": double}) + "\n")
+            process.stdin.flush()
+        assert pair[0].stdout is not None
+        line = pair[0].stdout.readline()
+        assert line, "the processes ended"
+        return dict(json.loads(line))
+
+    yield ask
+    for process in pair:
+        process.kill()
+        process.communicate()

@@ -31,7 +31,19 @@ BELOW = {
 BELOW["commands"] = set(BELOW)
 BELOW["cli"] = {"commands", "config"}
 """Which rooms a room may import."""
-COMMON = {"errors", "seeding", "automatic", "files", "ranges", "kinds", "options", "schedules", "renamed", "captions"}
+COMMON = {
+    "errors",
+    "seeding",
+    "shares",
+    "automatic",
+    "files",
+    "ranges",
+    "kinds",
+    "options",
+    "schedules",
+    "renamed",
+    "captions",
+}
 """Modules for every room, which import none."""
 LONG = {("gantrain.training.loop", "train")}
 """Functions that may be longer than 50 lines: the loop reads from top to bottom."""

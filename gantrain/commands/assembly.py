@@ -23,6 +23,7 @@ from gantrain.ranges import NOT_NEGATIVE, within
 from gantrain.schedules import RateSchedule, Schedule, refuse_rate_schedule
 from gantrain.seeding import Purpose, mix, seed_default
 from gantrain.training.state import Learner, number_at
+from gantrain.training.stepping import without_compiler
 from gantrain.tricks import RunPlan, Trick
 
 SPEED_FLAGS = ("foreach", "fused", "capturable", "differentiable")
@@ -46,11 +47,12 @@ def config_of(state: Mapping[str, Any], what: str) -> DictConfig:
     return cfg
 
 
-def build_game(cfg: DictConfig, to_train: bool = True) -> Game:
+def build_game(cfg: DictConfig, to_train: bool = True, devices: int = 1) -> Game:
     """The game with its initial weights, on the CPU; the weights follow from the seed.
 
     Args:
         to_train: check what is planned too; sampling needs none of it, a metric of the user's own least of all.
+        devices: how many play together.
 
     Raises:
         UserError: what was chosen does not fit together.
@@ -63,7 +65,7 @@ def build_game(cfg: DictConfig, to_train: bool = True) -> Game:
     game: Game = build(plain(cfg.model), "model", Game, loss=loss, tricks=tricks)
     if not to_train:
         return game
-    plan = _plan(cfg)
+    plan = _plan(cfg, devices)
     try:
         game.check(plan)
     except ValueError as error:
@@ -71,7 +73,13 @@ def build_game(cfg: DictConfig, to_train: bool = True) -> Game:
     return game
 
 
-def _plan(cfg: DictConfig) -> RunPlan:
+def _plan(cfg: DictConfig, devices: int) -> RunPlan:
+    if cfg.trainer.batch_size % (cfg.trainer.accumulate * devices):
+        times = f" times trainer.accumulate={cfg.trainer.accumulate}" if cfg.trainer.accumulate > 1 else ""
+        raise UserError(
+            f"trainer.batch_size={cfg.trainer.batch_size} is the whole run's, and {devices} processes{times} cannot "
+            f"share it equally: make it a multiple of {cfg.trainer.accumulate * devices}"
+        )
     described = {name: metric_named(name, cfg.metrics) for name in cfg.metrics.use}
     there = {name: entry for name, entry in described.items() if entry or name in cfg.metrics.known}
     used = [build(entry, f"metrics.known.{name}", Metric) for name, entry in there.items()]
@@ -94,6 +102,8 @@ def _plan(cfg: DictConfig) -> RunPlan:
         higher_is_better=frozenset(f"metrics/{key}" for metric in used for key in metric.higher_is_better),
         evaluate_every=cfg.metrics.every,
         parts=cfg.trainer.accumulate,
+        devices=devices,
+        reuses_fakes=cfg.trainer.reuse_fakes,
     )
 
 
@@ -207,7 +217,8 @@ def _optimizer(
     start = {name: number_at(setting, 0, 1) for name, setting in moving.items()}
     start = {name: list(map(float, now)) if isinstance(now, tuple) else now for name, now in start.items()}
     fast = _fast_flags(entry["_target_"], device)
-    return build({**entry, **start}, path, Optimizer, params=parameters, **fast), moving
+    with without_compiler():
+        return build({**entry, **start}, path, Optimizer, params=parameters, **fast), moving
 
 
 def _fast_flags(target: str, device: torch.device) -> dict[str, bool]:

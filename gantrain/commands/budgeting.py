@@ -53,17 +53,18 @@ class Speed:
     machine: str
 
 
-def planned(words: Sequence[str], cfg: DictConfig, config_name: str, console: Console) -> DictConfig:
+def planned(words: Sequence[str], cfg: DictConfig, config_name: str, console: Console, ranks: int = 1) -> DictConfig:
     """The complete config of a run, inside `hydra_at`: with a budget, of the recipe and the length that suit it.
 
-    What is worked out stands in the config like any choice, so that a run which goes on does not work it out again.
+    What is worked out stands in the config like any choice: a run that goes on keeps it.
 
     Args:
         words: the overrides that made `cfg`.
-        console: is told what was found, in a line.
+        console: is told what was found.
+        ranks: how many processes train together.
 
     Raises:
-        UserError: the config cannot be completed, or gives both a budget and a length.
+        UserError: the config cannot be completed, gives a budget and a length, or a budget for several processes.
     """
     named = {override.key_or_group for override in parse(words, config_name)}
     own = complete(cfg, console.say_once)
@@ -81,19 +82,14 @@ def planned(words: Sequence[str], cfg: DictConfig, config_name: str, console: Co
     candidates = {recipe: [f"experiment={recipe}", *judged] for recipe in recipes}
     if budget == "auto" and choose_device(own.trainer.device).type != "cpu":
         return _worth(own, candidates, with_words, console)
-    budget = ON_CPU if budget == "auto" else budget
+    budget = _for_one_process(ON_CPU if budget == "auto" else budget, ranks)
     seconds = 60 * minutes_of(budget)
-    chosen, speed = _widest(
-        own,
-        {recipe: (recipes[recipe], more) for recipe, more in candidates.items()},
-        with_words,
-        seconds,
-        console.say_once,
-    )
+    worth = {recipe: (recipes[recipe], more) for recipe, more in candidates.items()}
+    chosen, speed = _widest(own, worth, with_words, seconds, console.say_once)
     left = seconds - (time.monotonic() - began)
     steps = max(int(SHARE * left / speed.per_step), 1)
     ends = time.strftime("%H:%M", time.localtime(time.time() + left))
-    said = f"{'' if chosen is None else f'{chosen}, '}{_rate(speed)} steps a second on {speed.machine}"
+    said = f"{f'{chosen}, ' if chosen else ''}{_rate(speed)} steps a second on {speed.machine}"
     console.say(f"budget {budget}: {said}, so {steps:,} steps, until about {ends}")
     if steps < FEW_STEPS:
         way_out = " or smaller pictures, dataset.image_size=…" if "image_size" in own.dataset else ""
@@ -103,6 +99,15 @@ def planned(words: Sequence[str], cfg: DictConfig, config_name: str, console: Co
     if len(final.data.shape) == 3:
         console.say(f"expect: {expectation(steps * final.trainer.batch_size * final.loss.get('n_critic', 1))}")
     return final
+
+
+def _for_one_process(budget: str, ranks: int) -> str:
+    if ranks > 1:
+        raise UserError(
+            f"budget={budget} measures how fast one process trains, but there are {ranks}: set trainer.minutes or "
+            "trainer.steps instead"
+        )
+    return budget
 
 
 def _worth(
@@ -171,7 +176,7 @@ def measure_speed(cfg: DictConfig, seconds: float, say: Callable[[str], None]) -
     """
     parts = build_parts(cfg, None, say)
     with closing(parts.source.open(parts.context)) as batches:
-        rounds = build_rounds(cfg, parts, batches)
+        rounds = build_rounds(cfg, parts, batches, say)
         begin(rounds)
         per_step = _seconds_per_step(rounds, min(max(MEASURED * seconds, LEAST), MOST))
     return Speed(per_step, str(parts.machine))

@@ -13,8 +13,30 @@ from gantrain.errors import UserError
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from gantrain.training.ranks import Ranks
+
 
 def _train(flags: argparse.Namespace, overrides: list[str]) -> int:
+    from gantrain.commands.together import started_together, together
+
+    if flags.multirun and started_together():
+        raise UserError(
+            "--multirun trains runs one after the other, each in one process: start it without torchrun, or start each "
+            "run by itself with torchrun"
+        )
+    if not started_together():
+        return _train_first(flags, overrides)
+    with together() as ranks:
+        if ranks.number:
+            from gantrain.commands.following import follow
+
+            follow(ranks)
+            return 0
+        return _train_first(flags, overrides, ranks)
+
+
+def _train_first(flags: argparse.Namespace, overrides: list[str], ranks: Ranks | None = None) -> int:
+    """In the first of the processes that train together, or in the only one, without `ranks`."""
     from gantrain.config import check_place, compose, hydra_at, value_of
 
     run, others = value_of("run", overrides)
@@ -32,6 +54,8 @@ def _train(flags: argparse.Namespace, overrides: list[str]) -> int:
         from gantrain.runs import SweepFolder
 
         if SweepFolder(folder).is_sweep:
+            if ranks is not None:
+                raise UserError(f"run={run} is a sweep, whose runs are trained in one process: leave torchrun out")
             from gantrain.commands.sweep import finish
 
             return finish(SweepFolder(folder), others, flags.command_line)
@@ -41,8 +65,9 @@ def _train(flags: argparse.Namespace, overrides: list[str]) -> int:
     try:
         if folder is not None:
             from gantrain.commands.resume import resume
+            from gantrain.training.ranks import ALONE
 
-            resume(folder, others, console, flags.command_line)
+            resume(folder, others, console, flags.command_line, ranks=ranks or ALONE)
             return 0
         with hydra_at(flags.config_dir):
             cfg = compose(overrides, name)
@@ -53,10 +78,12 @@ def _train(flags: argparse.Namespace, overrides: list[str]) -> int:
             console.say(f"gantrain: {cfg.name}")  # at once: what follows waits for torch to load
             from gantrain.commands.budgeting import planned
             from gantrain.commands.train import train
+            from gantrain.training.ranks import ALONE
 
-            cfg = planned(overrides, cfg, name, console)
+            everyone = ranks or ALONE
+            cfg = planned(overrides, cfg, name, console, everyone.count)
 
-        train(cfg, console, flags.command_line)
+        train(cfg, console, flags.command_line, ranks=everyone)
         return 0
     finally:
         console.close()

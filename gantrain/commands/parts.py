@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 from gantrain.commands.assembly import build_game, build_learners, build_metrics, plain
 from gantrain.config import OnNonfinite, build, data_folder
 from gantrain.data import Batches, DataContext, Source
+from gantrain.data.memory import free_memory
 from gantrain.errors import UserError
 from gantrain.games import Game
 from gantrain.metrics import Metric, RealData
@@ -19,7 +20,9 @@ from gantrain.networks.layers import samples_meet
 from gantrain.report.sinks import check_sinks
 from gantrain.runs import find_checkpoint, load_checkpoint
 from gantrain.training.checkpoints import load_game, load_optimizers, load_players
+from gantrain.training.execution import choose_execution
 from gantrain.training.machine import Machine, choose_machine, set_threads
+from gantrain.training.ranks import ALONE, Ranks
 from gantrain.training.rounds import Rounds
 from gantrain.training.state import Learner, Progress
 
@@ -41,53 +44,88 @@ class Parts:
         return RealData(self.source, self.context, training)
 
 
-def build_parts(cfg: DictConfig, state: Mapping[str, Any] | None, say: Callable[[str], None]) -> Parts:
+def build_parts(
+    cfg: DictConfig, state: Mapping[str, Any] | None, say: Callable[[str], None], ranks: Ranks = ALONE
+) -> Parts:
     """Builds what a complete config describes.
 
     Args:
         state: a checkpoint to go on from.
         say: is told what is done to the data.
+        ranks: the processes that train together.
 
     Raises:
         UserError: it does not fit together, or into the checkpoint, or is not here.
     """
     check_sinks(cfg.log.sinks)
     source = build(plain(cfg.dataset), "dataset")
-    game = build_game(cfg)
+    game = build_game(cfg, devices=ranks.count)
     metrics = build_metrics(cfg, source, game)
     set_threads(cfg.trainer.threads, game)
-    machine = choose_machine(cfg.trainer.device, cfg.trainer.precision.value, game)
+    trainer = cfg.trainer
+    machine = choose_machine(trainer.device, trainer.precision.value, game, trainer.deterministic, ranks.local)
     if cfg.trainer.batch_size // cfg.trainer.accumulate < 2 and samples_meet(game):
         raise UserError("batch norm and minibatch tricks need two samples at a time: set a larger trainer.batch_size")
     if state is not None:
         load_game(game, state, "the run")
     elif cfg.init_from:
-        old = load_checkpoint(find_checkpoint(Path(cfg.init_from).expanduser()))
+        init_from = Path(cfg.init_from).expanduser()
+        old = ranks.state(lambda: load_checkpoint(find_checkpoint(init_from)))
+        assert old is not None
         load_players(game, old, f"init_from={cfg.init_from}")
     machine.place(game)
     learners = build_learners(cfg, game)
     if state is not None:
         load_optimizers(learners, state)
-    limits = (cfg.trainer.data_budget, cfg.debug.overfit)
+    budget = cfg.trainer.data_budget
+    if budget is None and ranks.count > 1:
+        budget = free_memory(machine.device) // (2 * (ranks.local_count if machine.device.type == "cpu" else 1))
+    limits = (budget, cfg.debug.overfit)
     context = DataContext(data_folder(cfg), machine.device, cfg.seed, *limits, say=say)
     progress = Progress(**state["progress"]) if state else Progress()
     return Parts(source, context, game, metrics, machine, learners, progress)
 
 
-def build_rounds(cfg: DictConfig, parts: Parts, batches: Batches) -> Rounds:
-    """The rounds of a run over its data."""
-    sizes = (cfg.trainer.steps, cfg.trainer.batch_size, cfg.trainer.accumulate)
-    skip = cfg.trainer.on_nonfinite is OnNonfinite.skip
-    return Rounds(parts.game, parts.learners, batches, parts.machine, cfg.seed, *sizes, skip=skip)
+def open_data(parts: Parts, ranks: Ranks) -> Batches:
+    """What is trained on; the first process of each computer packs it where it must be."""
+    return ranks.in_turn(lambda: parts.source.open(parts.context))
 
 
-def begin(rounds: Rounds) -> None:
-    """Before the first round of a new run.
+def build_rounds(
+    cfg: DictConfig, parts: Parts, batches: Batches, say: Callable[[str], None], ranks: Ranks = ALONE
+) -> Rounds:
+    """The rounds of a run over its data, which all of `ranks` play together.
+
+    Args:
+        say: is told what cannot be done as the config has it.
+
+    Raises:
+        UserError: the config asks for an execution that is not here, or that does not go with what else it asks for.
+    """
+    trainer, game, machine = cfg.trainer, parts.game, parts.machine
+    word = trainer.execution.value
+    if trainer.reuse_fakes and word not in ("eager", "auto"):
+        raise UserError(f"reuse_fakes joins two turns, and execution={word} takes each by itself: use eager or auto")
+    word = "eager" if trainer.reuse_fakes else word
+    execution = choose_execution(word, game, machine, trainer.steps, say, ranks.count)
+    return Rounds(
+        *(game, parts.learners, batches, machine, cfg.seed, trainer.steps, trainer.batch_size, trainer.accumulate),
+        skip=trainer.on_nonfinite is OnNonfinite.skip,
+        reuse_fakes=trainer.reuse_fakes,
+        execution=execution,
+        ranks=ranks,
+    )
+
+
+def begin(rounds: Rounds, again: bool = False) -> None:
+    """Before the first round of a new run, or of one that goes on `again`: all processes have the first one's weights.
 
     Raises:
         UserError: the data is not what the game needs.
     """
-    try:
-        rounds.begin()
-    except ValueError as error:
-        raise UserError(str(error)) from error
+    if not again:
+        try:
+            rounds.begin()
+        except ValueError as error:
+            raise UserError(str(error)) from error
+    rounds.ranks.spread([*rounds.game.parameters(), *rounds.game.buffers()])

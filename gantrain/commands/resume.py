@@ -15,6 +15,7 @@ from gantrain.config import parse, refuse_interpolations, validate
 from gantrain.errors import UserError
 from gantrain.report.console import Console
 from gantrain.runs import RunFolder, find_checkpoint, load_checkpoint
+from gantrain.training.ranks import ALONE, Ranks
 from gantrain.training.state import Progress
 
 MAY_CHANGE = (
@@ -25,7 +26,7 @@ MAY_CHANGE = (
 
 
 def resume(
-    path: Path, overrides: Sequence[str], console: Console, command: str, quiet: bool = False
+    path: Path, overrides: Sequence[str], console: Console, command: str, quiet: bool = False, ranks: Ranks = ALONE
 ) -> dict[str, float]:
     """Goes on with a run's folder, or from one of its checkpoint files; returns the final figures.
 
@@ -54,7 +55,7 @@ def resume(
             f"the learning-rate schedule now spans {cfg.trainer.steps:,} steps instead of {old.trainer.steps:,}"
         )
     try:
-        return train(cfg, console, command, folder, {**state, "progress": asdict(progress)}, quiet)
+        return train(cfg, console, command, folder, {**state, "progress": asdict(progress)}, quiet, ranks)
     except Exception:
         if not folder.has_config:  # the fork has not begun
             shutil.rmtree(folder.path)

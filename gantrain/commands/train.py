@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,12 @@ from gantrain.commands.chosen import chosen_settings
 from gantrain.commands.dry import dry
 from gantrain.commands.evaluation import best_answers_of, evaluation_of
 from gantrain.commands.nonfinite_advice import nonfinite_advice
-from gantrain.commands.parts import Parts, begin, build_parts, build_rounds
+from gantrain.commands.parts import Parts, begin, build_parts, build_rounds, open_data
 from gantrain.commands.pictures import picture_maker
 from gantrain.commands.probing import Probe
 from gantrain.commands.report import reported_at_the_end
 from gantrain.commands.sampling import generate_samples, with_inputs
+from gantrain.commands.together import tell
 from gantrain.commands.verdict import not_finite, say_failure, say_verdict
 from gantrain.config import OnNonfinite
 from gantrain.errors import Stopped
@@ -39,6 +41,7 @@ from gantrain.training import loop
 from gantrain.training.checkpoints import Checkpoints
 from gantrain.training.finite import NotFinite
 from gantrain.training.loop import Every, Limits, Run
+from gantrain.training.ranks import ALONE, Ranks
 from gantrain.training.rounds import Rounds
 from gantrain.training.watch import Watch
 
@@ -55,6 +58,7 @@ def train(
     folder: RunFolder | None = None,
     state: Mapping[str, Any] | None = None,
     quiet: bool = False,
+    ranks: Ranks = ALONE,
 ) -> dict[str, float]:
     """Runs a complete config; returns the final figures.
 
@@ -63,31 +67,33 @@ def train(
         folder: of the run; by default a new one below outputs_dir.
         state: a checkpoint to go on from.
         quiet: leave out the closing hints.
+        ranks: the processes that train together, of which this is the first; the others `follow`.
 
     Raises:
         UserError: before anything is written.
         Stopped: by a signal, after saving.
         Exception: what failed while running; status.json says it too.
     """
-    parts = build_parts(cfg, state, console.say_once)
-    with closing(parts.source.open(parts.context)) as batches, closing(parts.real_data(batches)) as real_data:
-        rounds = build_rounds(cfg, parts, batches)
-        if state is None:
-            begin(rounds)
+    state = tell(ranks, cfg, state)
+    parts = build_parts(cfg, state, console.say_once, ranks)
+    with closing(open_data(parts, ranks)) as batches, closing(parts.real_data(batches)) as real_data:
+        rounds = build_rounds(cfg, parts, batches, console.say, ranks)
+        begin(rounds, again=state is not None)
         if cfg.debug.dry:
             return dry(rounds, console)
         render_picture, real = picture_maker(parts.game, parts.source, batches, parts.machine, cfg.seed)
         for metric in parts.metrics.values():
             metric.prepare(real_data)
         folder = folder or RunFolder.fresh(Path(cfg.outputs_dir).expanduser() / cfg.name)
+        _say_where(folder, ranks)
         console.keep_in(folder.open_log())
         with (
             reported_at_the_end(folder, console),
             _open_run(cfg, parts, rounds, real_data, folder, console, render_picture) as run,
         ):
             folder.write_config(OmegaConf.to_yaml(cfg))
-            folder.status.begin(command, str(parts.machine))
-            console.say(f"run: {folder}  ({parts.machine})")
+            folder.status.begin(command, f"{parts.machine}{ranks}")
+            console.say(f"run: {folder}  ({parts.machine}{ranks})")
             if real is not None:
                 run.recorder.real(real)
             figures = _train_guarded(run, cfg, folder, quiet)
@@ -95,6 +101,12 @@ def train(
     if not quiet:
         say_what_next(folder, console)
     return figures
+
+
+def _say_where(folder: RunFolder, ranks: Ranks) -> None:
+    """Tells the other processes the folder, and who finds one of them gone that status.json is to say so."""
+    ranks.first(lambda: str(folder))
+    ranks.when_lost(partial(folder.status.end, "failed"))
 
 
 def say_what_next(folder: RunFolder, console: Console) -> None:
@@ -129,14 +141,6 @@ def _open_run(
         folder.protocols.add({tag: measured[tag].to_dict() for tag in figures if tag in measured})
         return figures
 
-    seed_default(mix(seed, Purpose.EVALUATION), machine.device)
-    probed = with_inputs(game, Request(PROBED), rounds.batches.draw(0, PROBED) if game.inputs else {})
-
-    def probe_samples() -> Tensor:
-        now = replace(probed, step=parts.progress.step)
-        made = generate_samples(game, machine, now, seed, Purpose.EVALUATION)
-        return torch.cat([samples.x.flatten() for samples in made.values()])
-
     facts = {"config": OmegaConf.to_yaml(cfg), "data": dict(rounds.batches.facts)}
     checkpoints = Checkpoints(folder.checkpoints, cfg.checkpoint.keep, facts)
     health = Health(facts_of(plain(cfg)))
@@ -145,19 +149,34 @@ def _open_run(
         yield Run(
             rounds=rounds,
             progress=parts.progress,
-            limits=_limits(cfg, parts.metrics),
+            limits=limits_of(cfg, parts.metrics),
             status=folder.status,
             checkpoints=checkpoints,
             recorder=recorder,
             console=console,
             render_picture=render_picture,
             evaluate=evaluate_all,
-            probe_samples=probe_samples,
+            probe_samples=sample_prober(cfg, parts, rounds),
             watch=Watch(health, folder, recorder, console, probe),
         )
 
 
-def _limits(cfg: DictConfig, metrics: Mapping[str, Metric]) -> Limits:
+def sample_prober(cfg: DictConfig, parts: Parts, rounds: Rounds) -> Callable[[], Tensor]:
+    """What makes a few samples, as networks are when it is called."""
+    game, machine, seed = parts.game, parts.machine, cfg.seed
+    seed_default(mix(seed, Purpose.EVALUATION), machine.device)
+    probed = with_inputs(game, Request(PROBED), rounds.batches.draw(0, PROBED) if game.inputs else {})
+
+    def probe_samples() -> Tensor:
+        now = replace(probed, step=parts.progress.step)
+        made = generate_samples(game, machine, now, seed, Purpose.EVALUATION)
+        return torch.cat([samples.x.flatten() for samples in made.values()])
+
+    return probe_samples
+
+
+def limits_of(cfg: DictConfig, metrics: Mapping[str, Metric]) -> Limits:
+    """When the run ends, and what happens how often."""
     better = {f"metrics/{key}" for metric in metrics.values() for key in metric.higher_is_better}
     return Limits(
         steps=cfg.trainer.steps,
@@ -176,7 +195,8 @@ def _limits(cfg: DictConfig, metrics: Mapping[str, Metric]) -> Limits:
 def _train_guarded(run: Run, cfg: DictConfig, folder: RunFolder, quiet: bool) -> dict[str, float]:
     """The loop, with status.json telling how it ended, and a verdict."""
     try:
-        figures = loop.train(run)
+        with run.rounds.ranks.watched():
+            figures = loop.train(run)
     except Stopped:
         folder.status.end("stopped", "a signal")
         say_verdict(run, run.progress.figures or {}, quiet)

@@ -16,6 +16,8 @@ class Precision(Enum):
 class Execution(Enum):
     auto = "auto"
     eager = "eager"
+    compile = "compile"
+    graph = "graph"
 
 
 class OnNonfinite(Enum):
@@ -31,15 +33,22 @@ class Trainer:
     minutes: float | None = None
     """Stop by the clock after this long; null for no limit."""
     batch_size: int = 64
-    """Samples per turn."""
+    """Samples per turn, of all devices together."""
     accumulate: int = 1
     """Parts in which a batch is played, for memory: gradients add up over them."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1 or mps."""
     precision: Precision = Precision.auto
     """auto, fp32 or bf16. auto: bf16 for convolutions on processors made for it, else fp32."""
+    deterministic: bool = False
+    """On a GPU: the same seed gives the same bits, and a run that goes on equals one that never stopped to the bit.
+    Else cuDNN takes the kernels that it finds fastest, and both hold to rounding, which games enlarge over many steps.
+    On a CPU they hold to the bit in any case. TF32 is used nowhere."""
     execution: Execution = Execution.auto
     """How a turn runs."""
+    reuse_fakes: bool = False
+    """The generator's turn plays the batch and the fakes of the discriminator's last one before it, which are made
+    once: one generator's forward less per round. Else it draws its own."""
     data_budget: int | None = None
     """Bytes of data that may lie on the device; null for half of its free memory. Larger sets are read ahead."""
     on_nonfinite: OnNonfinite = OnNonfinite.stop

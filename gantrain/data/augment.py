@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gantrain import shares
 from gantrain.ranges import within
 
 
@@ -51,7 +52,7 @@ class Augment:
         """Images (N, C, H, W) to images of the same shape."""
         n, _, height, width = x.shape
         if self.flip:
-            mirrored = torch.rand(n, 1, 1, 1, device=x.device) < 0.5
+            mirrored = shares.rand(n, 1, 1, 1, device=x.device) < 0.5
             x = torch.where(mirrored, x.flip(-1), x)
         if self.jitter:
             larger = (height + self.jitter, width + self.jitter)
@@ -59,7 +60,7 @@ class Augment:
         if self.crop:
             x = _cut_out(F.pad(x, (self.crop,) * 4, mode="reflect"), 2 * self.crop)
         if self.rotate:
-            angle = (torch.rand(n, device=x.device) * 2 - 1) * math.radians(self.rotate)
+            angle = (shares.rand(n, device=x.device) * 2 - 1) * math.radians(self.rotate)
             cos, sin, zero = angle.cos(), angle.sin(), torch.zeros_like(angle)
             aspect = height / width  # places go from -1 to 1 along both sides, whichever is longer
             turned = ([cos, -sin * aspect, zero], [sin / aspect, cos, zero])
@@ -73,7 +74,7 @@ def _cut_out(x: Tensor, spare: int) -> Tensor:
     """Of each image (N, C, H, W) a part (H - spare, W - spare), at a place drawn at random."""
     n, _, height, width = x.shape
     height, width, device = height - spare, width - spare, x.device
-    top, left = torch.randint(0, spare + 1, (2, n), device=device)
+    top, left = shares.randint(0, spare + 1, 2, n, device=device, axis=1)
     rows = top[:, None] + torch.arange(height, device=device)
     columns = left[:, None] + torch.arange(width, device=device)
     sample = torch.arange(n, device=device)[:, None, None]

@@ -13,9 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gantrain import shares
 from gantrain.data.augment import Augment
 from gantrain.data.captions import one_caption_each
 from gantrain.seeding import Purpose, mix
+from gantrain.shares import Share
 
 FULL_SCALE = 2**15
 """What 1 is in a pack of sound."""
@@ -36,7 +38,8 @@ class Batches(ABC):
     @abstractmethod
     def draw(self, position: int, n: int) -> dict[str, Tensor]:
         """The n samples from `position` on, on the device: "real" (n, C, H, W) or
-        (n, channels, samples) in [-1, 1], or numbers (n, D); "label" (n,)."""
+        (n, channels, samples) in [-1, 1], or numbers (n, D); "label" (n,). Where a share of a turn is played, of these
+        n, which are the whole turn's, those of the share."""
 
     def unaugmented(self, seed: int | None = None) -> Batches:
         """The same samples without augmentation; what lies on the device is shared.
@@ -97,7 +100,7 @@ class DeviceBatches(Batches):
         self._augment = augment
 
     def draw(self, position: int, n: int) -> dict[str, Tensor]:
-        index = self._order.indices(position, n).to(self._device, non_blocking=True)
+        index = shares.take(self._order.indices(position, n)).to(self._device, non_blocking=True)
         batch = {name: values.index_select(0, index) for name, values in self._fields.items()}
         return _finish(batch, self._augment)
 
@@ -125,18 +128,19 @@ class StreamedBatches(Batches):
         self._device = device
         self._augment = augment
         self._thread: threading.Thread | None = None
-        self._expected = (-1, -1)
+        self._expected: tuple[int, int, Share] | None = None
 
     def draw(self, position: int, n: int) -> dict[str, Tensor]:
-        if (position, n) != self._expected:
+        asked = (position, n, shares.playing() or Share())
+        if asked != self._expected:
             self.close()
-            self._start(position, n)
+            self._start(*asked)
         began = time.perf_counter()
         item = self._ready.get()
         self.waited += time.perf_counter() - began
         if isinstance(item, BaseException):
             raise item
-        self._expected = (position + n, n)
+        self._expected = _after(*asked)
         return _finish({k: v.to(self._device, non_blocking=True) for k, v in item.items()}, self._augment)
 
     def unaugmented(self, seed: int | None = None) -> StreamedBatches:
@@ -150,18 +154,18 @@ class StreamedBatches(Batches):
             self._thread.join()
             self._thread = None
 
-    def _start(self, position: int, n: int) -> None:
+    def _start(self, position: int, n: int, share: Share) -> None:
         self._ready: queue.Queue[dict[str, Tensor] | BaseException] = queue.Queue(self.ahead)
         self._halt = threading.Event()
-        self._thread = threading.Thread(target=self._read, args=(position, n), name="data", daemon=True)
+        self._thread = threading.Thread(target=self._read, args=(position, n, share), name="data", daemon=True)
         self._thread.start()
 
-    def _read(self, position: int, n: int) -> None:
+    def _read(self, position: int, n: int, share: Share) -> None:
         pin = self._device.type == "cuda"
         while not self._halt.is_set():
             item: dict[str, Tensor] | BaseException
             try:
-                index = self._order.indices(position, n).numpy()
+                index = share.take(self._order.indices(position, n)).numpy()
                 item = {k: torch.from_numpy(np.ascontiguousarray(v[index])) for k, v in self._fields.items()}
                 if pin:
                     item = {k: v.pin_memory() for k, v in item.items()}
@@ -173,7 +177,13 @@ class StreamedBatches(Batches):
                     break
                 except queue.Full:
                     continue
-            position += n
+            position, n, share = _after(position, n, share)
+
+
+def _after(position: int, n: int, share: Share) -> tuple[int, int, Share]:
+    """What is drawn after a share of the n samples from a position on."""
+    share, moves_on = share.next()
+    return position + n * moves_on, n, share
 
 
 class DrawnBatches(Batches):
@@ -184,7 +194,7 @@ class DrawnBatches(Batches):
         self._device = device
 
     def draw(self, position: int, n: int) -> dict[str, Tensor]:
-        return self._sample(n, self._device)
+        return {name: shares.take(values) for name, values in self._sample(n, self._device).items()}
 
 
 def _finish(batch: dict[str, Tensor], augment: Augment | None) -> dict[str, Tensor]:

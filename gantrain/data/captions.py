@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gantrain import shares
 from gantrain.captions import encoded, plain
 from gantrain.data.originals import printable
 from gantrain.errors import UserError
@@ -122,7 +123,7 @@ def one_caption_each(batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
     if captions.dim() == 2:
         return {**batch, "caption": captions.long()}
     there = (captions != 0).any(2).sum(1)
-    chosen = (torch.rand(len(captions), device=captions.device) * there).long()
+    chosen = (shares.rand(len(captions), device=captions.device) * there).long()
     rows = torch.arange(len(captions), device=captions.device)
     said = {"said": batch["said"][rows, chosen]} if "said" in batch and batch["said"].dim() == 3 else {}
     return {**batch, **said, "caption": captions[rows, chosen].long()}

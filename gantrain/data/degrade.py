@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gantrain import shares
 from gantrain.data.batches import Batches
 from gantrain.ranges import within
 
@@ -46,7 +46,7 @@ class Degrade:
         if self.kind == "grey":
             return sum(part * x[:, k : k + 1] for k, part in enumerate(LUMA))  # type: ignore[return-value]
         if self.kind == "noise":
-            return (x + torch.randn_like(x) * (self.sigma / 127.5)).clamp(-1, 1)
+            return (x + shares.randn_like(x) * (self.sigma / 127.5)).clamp(-1, 1)
         height, width = x.shape[2:]
         small = (max(height // self.factor, 1), max(width // self.factor, 1))
         x = F.interpolate(x, small, mode="bicubic", antialias=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ from gantrain.data.fitting import Fit, Fitting, sides
 from gantrain.data.glance import GLANCED, glance_at
 from gantrain.data.originals import Original, printable
 from gantrain.data.packing import pack_pictures
-from gantrain.data.pictures import CONVERT, MODES, files_below, open_picture, pictures_below
+from gantrain.data.pictures import CONVERT, MODES, files_below, open_picture, picture_places, pictures_below
 from gantrain.data.source import DataContext, PackedSource, different_files, fingerprint_of
 from gantrain.errors import UserError
 from gantrain.ranges import WIDTH, within
@@ -197,10 +198,10 @@ class CelebA(PackedSource):
         return {"folder": str(data_dir / "celeba"), **fitted}
 
     def fingerprint(self, data_dir: Path) -> str:
-        return fingerprint_of(self._files(data_dir))
+        return fingerprint_of(picture_places(self._folder(data_dir)))
 
     def pack(self, data_dir: Path, folder: Path, say: Callable[[str], None]) -> dict[str, np.ndarray]:
-        files = self._files(data_dir)
+        files = pictures_below(self._folder(data_dir))
 
         def read(file: Path) -> tuple[np.ndarray, Original]:
             return open_picture(file, self.fitting, 3)
@@ -222,14 +223,14 @@ class CelebA(PackedSource):
             )
         return packed | {"label": np.asarray([values[face] for face in faces], dtype=np.int64)}
 
-    def _files(self, data_dir: Path) -> list[Path]:
+    def _folder(self, data_dir: Path) -> Path:
         folder = data_dir / "celeba" / "img_align_celeba"
         if not folder.is_dir():
             raise UserError(
                 f"there is no {folder}: fetch img_align_celeba.zip from the CelebA project page by hand (its automatic "
                 "download is often over quota), unpack it there, or set data_dir=…"
             )
-        return pictures_below(folder)
+        return folder
 
     @classmethod
     def _table(cls, data_dir: Path) -> Path | None:
@@ -248,15 +249,17 @@ class CelebA(PackedSource):
             context.say(f"data: no {context.data_dir / 'celeba' / self.tables[0]}: faces have no labels")
             return None
         lines = [line for line in file.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
-        rows = list(csv.reader(lines)) if "," in "".join(lines[:1]) else [line.split() for line in lines]
-        if rows and len(rows[0]) == 1:  # the original file begins with the number of its rows
-            rows = rows[1:]
-        names = [name for name in rows[0] if name != "image_id"] if rows else []
+        if lines and len(lines[0].split()) == 1 and "," not in lines[0]:
+            lines = lines[1:]  # the original file begins with the number of its rows
+        commas = "," in "".join(lines[:1])
+        heads = next(csv.reader(lines[:1]), []) if commas else "".join(lines[:1]).split()
+        names = [name for name in heads if name != "image_id"]
         if self.attribute not in names:
             raise UserError(f"dataset.attribute={self.attribute} is not one of CelebA's: {', '.join(names)}")
         column = names.index(self.attribute) + 1
         meaning = {"1": 1, "-1": 0, "0": 0}
+        rows = csv.reader(lines[1:]) if commas else (line.split(None, column + 1) for line in lines[1:])
         try:
-            return {Path(row[0]).stem: meaning[row[column].strip()] for row in rows[1:]}
+            return {os.path.splitext(row[0])[0]: meaning[row[column].strip()] for row in rows}
         except (IndexError, KeyError) as error:
             raise UserError(f"{file} is damaged: a row has no 1 or -1 for {self.attribute}: fetch it anew") from error

@@ -52,13 +52,18 @@ def files_below(folder: Path) -> list[Path]:
     Raises:
         UserError: there is no such folder.
     """
+    _check_folder(folder)
+    return [Path(place) for place in _places(str(folder))]
+
+
+def _check_folder(folder: Path) -> None:
+    """Raises UserError where it is none."""
     if folder.is_file():
         raise UserError(
             f"{folder} is a file: set dataset.path to a folder of pictures (a table of numbers needs dataset=array)"
         )
     if not folder.is_dir():
         raise UserError(f"there is no folder {folder}: set dataset.path to a folder of pictures")
-    return [Path(place) for place in _places(str(folder))]
 
 
 def _places(folder: str) -> Iterator[str]:
@@ -88,9 +93,19 @@ def pictures_below(folder: Path) -> list[Path]:
     Raises:
         UserError: there is no such folder, or no picture in it.
     """
-    files = files_below(folder)
-    found = [file for file in files if is_picture(file)]
+    return [Path(place) for place in picture_places(folder)]
+
+
+def picture_places(folder: Path) -> list[str]:
+    """The same as plain words, which for very many files are made in a fraction of the time.
+
+    Raises:
+        UserError: as `pictures_below`.
+    """
+    _check_folder(folder)
+    found = [place for place in _places(str(folder)) if os.path.splitext(place)[1].lower() in FORMATS]
     if not found:
+        files = files_below(folder)
         others = Counter(file.suffix.lower() or "no ending" for file in files)
         instead = f", only {', '.join(f'{ending} ({n:,})' for ending, n in others.most_common(5))}" if others else ""
         if others[".wav"] > len(files) / 2:

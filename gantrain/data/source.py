@@ -233,10 +233,10 @@ def _contents(file: Path) -> bytes:
         return os.fsencode(file)
 
 
-def fingerprint_of(files: list[Path]) -> str:
+def fingerprint_of(files: Sequence[str] | Sequence[Path]) -> str:
     """A hash over names, sizes and times of change."""
     digest = hashlib.sha256()
     for file in files:
-        facts = file.stat()
+        facts = os.stat(file)
         digest.update(os.fsencode(f"{file}|{facts.st_size}|{facts.st_mtime_ns}\n"))  # names may be of any bytes
     return digest.hexdigest()

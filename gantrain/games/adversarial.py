@@ -43,6 +43,16 @@ class Adversarial(Game):
             *(Turn(name, *moves) for name in self.generators),
         )
 
+    def without_reuse(self) -> str | None:
+        if len(self.discriminators) > 1 or len(self.generators) > 1:
+            return "its several discriminators or generators do not all play the same fakes; leave it out"
+        if self.loss.n_generator > 1 or self.loss.generator_batches > 1:
+            return (
+                "the generator plays other samples than the discriminator: set loss.n_generator=1 and "
+                "loss.generator_batches=1, or leave it out"
+            )
+        return None
+
     def score(self, discriminator: str, inputs: Samples, batch: Batch) -> Scores:
         network = self.get_submodule(discriminator)
         assert isinstance(network, Discriminator)
@@ -68,21 +78,24 @@ class Adversarial(Game):
 
     def terms(self, player: str, batch: Batch) -> dict[str, Tensor]:
         if player not in self.discriminators:
-            fakes = self.fakes_for(self.opponents(player), batch)
+            fakes = batch.fakes or self.fakes_for(self.opponents(player), batch)
             return self.trick_terms(player, self.generator_turn(player, fakes, batch))
         with torch.no_grad():
-            (made,) = self.fakes_for((player,), batch).values()
+            (made,) = (batch.fakes or self.fakes_for((player,), batch)).values()
+        made = made.map(Tensor.detach)
         context = self.discriminator_turn(player, self.tricks.fakes(self.player(player), made), batch)
-        for kind, scores in vars(context.comparisons[player]).items():
-            self.observed[kind] = scores.logits.detach()
-        self.observed_fakes = made.x.detach()
+        if self.observing:
+            for kind, scores in vars(context.comparisons[player]).items():
+                self.observed[kind] = scores.logits.detach()
+            self.observed_fakes = made.x.detach()
         return self.trick_terms(player, context)
 
     def discriminator_turn(self, discriminator: str, fakes: Samples, batch: Batch) -> TurnContext:
         samples = {"real": self.real(batch)[discriminator], "fake": fakes}
         due = {name: self.loss.penalties[name] for name in batch.plan.penalties}
         autocast = torch.is_autocast_enabled(fakes.x.device.type)
-        shared = [at for penalty in due.values() if (at := penalty.shared_at(autocast)) is not None]
+        places = [penalty.shared_at(autocast) for penalty in due.values()]
+        shared = [at for at in places if at is not None]
         names = self.conditions_of(discriminator)
         leaves: dict[str, Samples] = {kind: gradient_leaves(samples[kind].only(names, self.given)) for kind in shared}
         for kind, leaf in leaves.items():

@@ -58,8 +58,8 @@ RENAMED = {
 class Game(GameInterface):
     """Owns its players and knows the named loss terms of one player's turn, and nothing of optimizers, files or logs.
 
-    `observed` holds the discriminator's logits "real" and "fake" of the turn just played, and `observed_fakes` what was
-    generated for it, for whoever watches.
+    `observing` says that somebody watches turns, as long as nobody says otherwise; `observed` then holds the
+    discriminator's logits "real" and "fake" of the last one, and `observed_fakes` what was generated for it.
     `classifies` says that a player names classes; `inputs` names the fields of data that generators start from, where
     noise is not enough: a request must have them, or at least the first, of which "samples" are made; `input_shapes`
     the shape of each of them, where generators can be handed over by themselves; `compared` those that pictures show
@@ -86,6 +86,7 @@ class Game(GameInterface):
         self.averaged: set[str] = set()
         self.averages = nn.ModuleDict()
         self.tricks = Tricks()
+        self.observing = True
         self.observed: dict[str, Tensor] = {}
         self.observed_fakes: Tensor | None = None
 
@@ -165,6 +166,13 @@ class Game(GameInterface):
         """Why the players do not fight for one value, which one raises and the other lowers; None where they do."""
         return "nothing says that this game has one"
 
+    def without_reuse(self) -> str | None:
+        """Why the fakes of a discriminator's last turn cannot be those of the generator's next, and what to change.
+
+        None where they can.
+        """
+        return "nothing says that its players' turns are with the same samples; leave it out"
+
     def phase(self, step: int) -> int:
         """The phase of a game that grows or changes its rules, in step `step`; it must follow from the step alone."""
         return 0
@@ -226,6 +234,15 @@ class Game(GameInterface):
         """
         if self.loss.adversarial.whole_batch:
             plan.needs_whole_batch(f"{type(self.loss.adversarial).__name__} compares means of the whole batch")
+        if plan.reuses_fakes:
+            if plan.parts > 1:
+                raise ValueError(
+                    "trainer.reuse_fakes keeps the fakes of the whole batch with all that they were made through, but "
+                    f"trainer.accumulate={plan.parts} plays it in parts to save memory: set trainer.accumulate=1, or "
+                    "leave trainer.reuse_fakes out"
+                )
+            if reason := self.without_reuse():
+                raise ValueError(f"trainer.reuse_fakes does not fit this game: {reason}")
         self.tricks.check(plan)
 
     def batch_at(

@@ -9,6 +9,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from gantrain import shares
 from gantrain.games.base import Request
 from gantrain.games.standard import Standard
 from gantrain.losses import Objective
@@ -93,8 +94,9 @@ class Conditional(Standard):
         if not self.mismatched:
             return fakes
         real = self.real(batch)[discriminator]
-        count = round(self.mismatched * len(real))
-        wrong = torch.randint(1, self.classes, (count,), device=self.device)
+        of_all = round(self.mismatched * shares.whole(len(real)))
+        wrong = shares.take(torch.randint(1, self.classes, (of_all,), device=self.device))
+        count = len(wrong)
         label = (real.conditions["label"][:count] + wrong) % self.classes
         return fakes.replace_first(Samples(real.x[:count], {"label": label}))
 

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gantrain import shares
 from gantrain.games.standard import Standard
 from gantrain.kinds import Kind
 from gantrain.losses import Objective
@@ -122,7 +123,8 @@ class GMAN(Standard):
         if self.aggregation == "mean":
             return (losses * present).sum() / present.sum()
         if self.aggregation == "max":
-            return losses.masked_fill(~present, -torch.inf).max()
+            return shares.mean(losses).masked_fill(~present, -torch.inf).max()
+        losses = shares.mean(losses)
         weights = (self.hardness * losses).masked_fill(~present, -torch.inf).softmax(0)
         return (weights * losses).sum()
 

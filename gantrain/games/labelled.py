@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from gantrain import shares
 from gantrain.turns import DrawBatch, Samples
 
 
@@ -47,5 +48,5 @@ class FewLabels:
 
     def some_labelled(self, n: int) -> Samples:
         """n of them, drawn with replacement."""
-        index = torch.randint(len(self.labelled_labels), (n,), device=self.labelled_labels.device)
+        index = shares.randint(0, len(self.labelled_labels), n, device=self.labelled_labels.device)
         return Samples(self.labelled_samples[index], {"label": self.labelled_labels[index]})

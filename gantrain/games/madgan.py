@@ -92,6 +92,11 @@ class MADGAN(Standard):
         super().check(plan)
         if plan.samples < self.count:
             raise ValueError(f"each of {self.count} generators needs a sample: set a larger trainer.batch_size")
+        if plan.devices > 1 and plan.samples % (self.count * plan.devices):
+            raise ValueError(
+                f"{plan.devices} processes cannot make {plan.samples} samples by {self.count} generators in equal "
+                f"shares: make trainer.batch_size / trainer.accumulate a multiple of {self.count * plan.devices}"
+            )
 
     def generate(self, batch: Batch, averaged: bool = False) -> Mapping[str, Samples]:
         made = self.network("generator", averaged)(batch.latent["noise"])

@@ -15,7 +15,14 @@ from gantrain.games.base import Request
 from gantrain.games.standard import Standard
 from gantrain.losses import Objective
 from gantrain.networks import Discriminator, Generator, Noise
-from gantrain.networks.text import JointEncoder, TextDiscriminator, TextEncoder, TextGenerator, matching_loss
+from gantrain.networks.text import (
+    JointEncoder,
+    TextConditioning,
+    TextDiscriminator,
+    TextEncoder,
+    TextGenerator,
+    matching_loss,
+)
 from gantrain.ranges import COUNT, SHARE, WIDTH, within
 from gantrain.tricks import RunPlan, Trick, TurnContext
 from gantrain.turns import Batch, Samples, Scores, Turn
@@ -40,7 +47,8 @@ class TextToImage(Standard):
         encoder: makes the encoder of captions, given how many letters there are.
         picture: makes a network whose trunk looks at pictures beside it; the discriminator's by default.
         text_width: how many numbers become of a caption in either player.
-        norm: of the layers in D where caption and picture meet.
+        conditioning: how D is told it: `concat`, as in the paper, or `projection`.
+        norm: of the layers in D where caption and picture meet by `concat`.
         mismatched: so many of the fakes that D sees, as a share of the batch, are real samples with a caption that is
             not true of them; 0 leaves GAN-CLS out.
         interpolated: the share of G's batch whose captions are interpolated; 0 leaves GAN-INT out.
@@ -72,6 +80,7 @@ class TextToImage(Standard):
         encoder: Callable[..., TextEncoder] = TextEncoder,
         picture: Callable[..., Discriminator] | None = None,
         text_width: int = 128,
+        conditioning: TextConditioning = "concat",
         norm: Literal["batch", "layer", "none"] = "none",
         mismatched: float = 0.5,
         interpolated: float = 1 / 3,
@@ -96,7 +105,7 @@ class TextToImage(Standard):
             )
         self.alphabet, self.caption_length, self.shape = alphabet, caption_length, shape
         self.make_encoder, self.make_picture = encoder, picture or discriminator
-        self.text_width, self.norm = text_width, norm
+        self.text_width, self.conditioning, self.norm = text_width, conditioning, norm
         self.mismatched, self.interpolated, self.beta = mismatched, interpolated, beta
         self.encoder_steps, self.encoder_batches = encoder_steps, encoder_batches
         super().__init__(generator, discriminator, noise, loss, tricks)
@@ -107,7 +116,9 @@ class TextToImage(Standard):
         )
         text = self.encoder.text.dim
         self.generator = TextGenerator(generator, self.noise.dim, text, self.text_width)
-        self.discriminator = TextDiscriminator(discriminator, self.shape, text, self.text_width, self.norm)
+        self.discriminator = TextDiscriminator(
+            discriminator, self.shape, text, self.text_width, self.norm, self.conditioning
+        )
 
     def install(self, tricks: Mapping[str, Trick]) -> None:
         super().install(tricks)
@@ -116,6 +127,9 @@ class TextToImage(Standard):
     def turns_at(self, step: int) -> tuple[Turn, ...]:
         over = self.encoder_steps is not None and step >= self.encoder_steps
         return self.turns[1:] if over else self.turns
+
+    def without_reuse(self) -> str | None:
+        return "the generator is asked for texts between those that the discriminator judges; leave it out"
 
     def text_of(self, captions: Tensor) -> Tensor:
         """Captions (N, L) as both players are told them, (N, dim) float32: numbers that they cannot change.
@@ -191,7 +205,9 @@ class TextToImage(Standard):
 
     def check(self, plan: RunPlan) -> None:
         super().check(plan)
-        plan.needs_whole_batch("the encoder compares every caption of a batch with every picture")
+        sentence = "the encoder compares every caption of a batch with every picture"
+        plan.needs_whole_batch(sentence)
+        plan.needs_one_device(sentence)
         wrong = round(self.mismatched * plan.samples)
         for part in (wrong, plan.samples - wrong) if wrong and "discriminator" not in self.scores_together else ():
             if part < 2:

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gantrain import shares
 from gantrain.games.conditional import Conditional
 from gantrain.games.labelled import FewLabels
 from gantrain.losses import Objective
@@ -88,6 +89,13 @@ class TripleGAN(FewLabels, Conditional):
 
     def check(self, plan: RunPlan) -> None:
         super().check(plan)
+        for name in ("alpha", "pseudo_real") if plan.devices > 1 else ():
+            count = round(getattr(self, name) * plan.samples, 6)
+            if count % plan.devices:
+                raise ValueError(
+                    f"model.{name}={getattr(self, name):g} of {plan.samples} samples are {count:g}, which "
+                    f"{plan.devices} processes cannot share equally: set another trainer.batch_size or model.{name}"
+                )
         if self.balance:
             plan.needs_whole_batch("model.balance looks at the mean of the whole batch", ", or model.balance=0")
 
@@ -104,7 +112,8 @@ class TripleGAN(FewLabels, Conditional):
 
     def real(self, batch: Batch) -> Mapping[str, Samples]:
         real = batch.data["real"]
-        count = int(self.pseudo_real * len(real))  # from the end: the first are among the fakes
+        # from the end: the first are among the fakes
+        count = shares.part_of(int(self.pseudo_real * shares.whole(len(real))))
         return self.to_each(
             self.some_labelled(len(real)).replace_first(self.pseudo_labelled(real[len(real) - count :]))
         )
@@ -117,7 +126,7 @@ class TripleGAN(FewLabels, Conditional):
             return Samples(unlabelled, {"label": self.classifier(unlabelled).argmax(1)})
 
     def discriminator_turn(self, discriminator: str, fakes: Samples, batch: Batch) -> TurnContext:
-        unlabelled = batch.data["real"][: round(self.alpha * len(fakes))]
+        unlabelled = batch.data["real"][: shares.part_of(round(self.alpha * shares.whole(len(fakes))))]
         return super().discriminator_turn(discriminator, fakes.replace_first(self.pseudo_labelled(unlabelled)), batch)
 
     def terms(self, player: str, batch: Batch) -> dict[str, Tensor]:
@@ -145,6 +154,7 @@ class TripleGAN(FewLabels, Conditional):
         if self.confidence:
             terms["confidence"] = -self.confidence * (chances * log_chances).sum(1).mean()
         if self.balance:
+            log_chances = shares.gathered(log_chances)
             mean = log_chances.logsumexp(0) - math.log(len(log_chances))
             terms["balance"] = -self.balance * mean.mean()
         return self.trick_terms(player, TurnContext(self, batch, fakes, {}, terms))

@@ -61,6 +61,8 @@ class Facts:
     """The names of what can be set of the generator, such as activation."""
     upsample: str | None = None
     """How the generator makes pictures larger."""
+    convolves: bool = False
+    """The generator is one of convolutions, as far as its class says."""
 
     @property
     def at_once(self) -> int:
@@ -143,6 +145,7 @@ def facts_of(config: Mapping[str, Any]) -> Facts:
         tricks=tuple(_mapping(config, "tricks")),
         settings=frozenset(generator),
         upsample=upsample if isinstance(upsample, str) else None,
+        convolves=_class(generator) not in ("MLPGenerator", "other"),
     )
 
 

@@ -194,6 +194,8 @@ class SpectrumOff(Lasting):
             return "another way to upsample: model.generator.upsample=pixelshuffle"
         if "upsample" in self.facts.settings:
             return "upsample by interpolation: model.generator.upsample=nearest"
+        if self.facts.convolves:
+            return LONGER + self.facts.longer()
         return "take a generator of convolutions: networks=dcgan"
 
     def sharper(self) -> str:

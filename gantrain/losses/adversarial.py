@@ -7,6 +7,7 @@ from typing import ClassVar
 import torch.nn.functional as F
 from torch import Tensor
 
+from gantrain import shares
 from gantrain.ranges import FINITE, POSITIVE, SHARE, within
 
 
@@ -183,7 +184,8 @@ class RelativisticAverage(AdversarialLoss):
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         real, fake = real.float(), fake.float()
-        return F.softplus(fake.mean(0) - real).mean() + F.softplus(fake - real.mean(0)).mean()
+        of_real, of_fake = (shares.gathered(logits).mean(0) for logits in (real, fake))
+        return F.softplus(of_fake - real).mean() + F.softplus(fake - of_real).mean()
 
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         if real is None:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from gantrain import shares
 from gantrain.automatic import Automatic
 from gantrain.ranges import COUNT, NOT_NEGATIVE, within
 from gantrain.schedules import HasSchedules, Number, Scheduled
@@ -176,7 +177,7 @@ class GradientPenalty(Penalty):
 
     def points(self, real: Samples, fake: Samples) -> Samples:
         end = fakes_of_same_label(real, fake)
-        epsilon = torch.rand(len(real.x), device=real.x.device)
+        epsilon = shares.rand(len(real.x), device=real.x.device)
 
         def between(a: Tensor, b: Tensor) -> Tensor:
             return torch.lerp(a, b, broadcast_like(epsilon, a))
@@ -202,8 +203,9 @@ def fakes_of_same_label(real: Samples, fake: Samples) -> Samples:
     """
     if not real.discrete:
         return fake
+    fake = fake.map(shares.gathered)
     same = torch.stack([(mine[:, None] == fake.conditions[name]) for name, mine in real.discrete.items()]).all(0)
-    chance = torch.rand(same.shape, device=same.device).masked_fill(~same, -1.0)
+    chance = shares.rand_pairs(len(same), same.shape[1], same.device).masked_fill(~same, -1.0)
     drawn, index = chance.max(1)
     there = drawn >= 0
 
@@ -223,8 +225,8 @@ class Dragan(GradientPenalty):
 
     def points(self, real: Samples, fake: Samples) -> Samples:
         parts = [real.x, *real.continuous.values()]
-        deltas = [0.5 * x.std() * torch.rand_like(x) for x in parts]
-        alpha = torch.rand(len(real.x), device=real.x.device)
+        deltas = [0.5 * shares.gathered(x).std() * shares.rand_like(x) for x in parts]
+        alpha = shares.rand(len(real.x), device=real.x.device)
         moved = [x + broadcast_like(alpha, x) * delta for x, delta in zip(parts, deltas, strict=True)]
         return replace(
             real, x=moved[0], conditions={**real.conditions, **dict(zip(real.continuous, moved[1:], strict=True))}

@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
 CRITICAL = 1.63
 """√m times Kolmogorov's distance is beyond this for one in a hundred draws of m samples from the right distribution."""
@@ -37,6 +36,8 @@ class PiecewiseGaussian:
     """
 
     def __init__(self, samples: np.ndarray, narrowest: float) -> None:
+        from scipy.special import ndtri
+
         n = samples.size
         self._score = ndtri((np.arange(n) + 0.5) / n)  # where N(0, 1) has as many samples below
         self._x = np.sort(samples.ravel().astype(np.float64)) + narrowest * self._score
@@ -81,6 +82,8 @@ class PiecewiseGaussian:
 
     def _contradiction(self, piece: Piece) -> int | None:
         """The number of the sample at which the piece deviates most from its samples, if by too much."""
+        from scipy.special import ndtr
+
         n = len(self._x)
         begin = self._tail if piece.first is None else piece.first + 1
         end = n - self._tail if piece.last is None else piece.last

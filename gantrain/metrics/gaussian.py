@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.special import expit, ndtr, ndtri
 
 from gantrain.data import Gaussian1d, Source
 from gantrain.metrics.base import Metric
@@ -49,6 +48,8 @@ def wasserstein1_to_normal(samples: np.ndarray, mean: float, std: float) -> floa
 
     Between two neighbouring steps Q_n is constant, and ∫ Q du = mean·u - std·φ(Φ⁻¹(u)).
     """
+    from scipy.special import ndtr, ndtri
+
     x = np.sort(np.ravel(samples))
     u = np.linspace(0, 1, len(x) + 1)
 
@@ -178,6 +179,8 @@ class OptimalDiscriminator(DensityMetric):
         return super().__call__(evaluation) if evaluation.discriminator is not None and evaluation.probability else {}
 
     def figures(self, evaluation: Evaluation, of: Densities) -> dict[str, float]:
+        from scipy.special import expit
+
         assert evaluation.discriminator is not None
         logits = evaluation.discriminator(torch.from_numpy(of.x).float()[:, None]).double().numpy().reshape(-1)
         p, q = np.exp(of.log_p), np.exp(of.log_q)

@@ -6,8 +6,6 @@ import math
 from contextlib import closing
 
 import numpy as np
-from scipy.spatial.distance import cdist
-from scipy.special import rel_entr
 
 from gantrain.data import GaussianMixture, Mnist, Source, StackedMnist
 from gantrain.metrics.base import Metric
@@ -43,6 +41,9 @@ class Modes(Metric):
             raise ValueError("metric modes needs dataset=ring8 or grid25: leave it out of metrics.use")
 
     def __call__(self, evaluation: Evaluation) -> dict[str, float]:
+        from scipy.spatial.distance import cdist
+        from scipy.special import rel_entr
+
         source = evaluation.real.source
         assert isinstance(source, GaussianMixture)
         samples = evaluation.samples(self.n)
@@ -93,6 +94,8 @@ class StackedModes(Metric):
         return self.protocol_of(evaluation, samples=self.n, space=space)
 
     def __call__(self, evaluation: Evaluation) -> dict[str, float]:
+        from scipy.special import rel_entr
+
         source = evaluation.real.source
         assert isinstance(source, StackedMnist)
         classify = evaluation.real.once(_classifier_of_digits)

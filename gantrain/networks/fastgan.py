@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gantrain import shares
 from gantrain.networks.canvas import Canvas, Crop, FirstMaps, Pad, Size
 from gantrain.networks.conditioning import Conditioned, Sequential, Staged, call
 from gantrain.networks.layers import Norm, activation, initialise_dcgan, norm2d, spectrally_normalise
@@ -55,7 +56,7 @@ class NoiseInjection(nn.Module):
         self.register_buffer("fixed", torch.randn(1, 1, *size))
 
     def forward(self, x: Tensor) -> Tensor:
-        noise = torch.randn(len(x), 1, *x.shape[2:], device=x.device) if self.training else self.fixed
+        noise = shares.randn(len(x), 1, *x.shape[2:], device=x.device) if self.training else self.fixed
         return x + (self.scale * noise).to(x.dtype)
 
 

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations, parametrize
 from torch.nn.utils.parametrizations import _SpectralNorm
 
+from gantrain import shares
+
 Norm = Literal["batch", "layer", "instance", "none"]
 Activation = Literal["relu", "leaky_relu", "tanh", "sigmoid", "softplus", "elu", "silu", "gelu"]
 
@@ -165,8 +167,9 @@ class StddevLayer(nn.Module):
         self.group_size = group_size
 
     def forward(self, x: Tensor) -> Tensor:
-        size = min(self.group_size or len(x), len(x))
-        groups = x.float().unflatten(0, (size, -1))
+        everyone = shares.gathered(x.float())
+        size = min(self.group_size or len(everyone), len(everyone))
+        groups = everyone.unflatten(0, (size, -1))
         spread = (groups.var(0, correction=0) + 1e-8).sqrt().flatten(1).mean(1)  # one number per group
-        channel = spread.repeat(size).to(x.dtype).view(-1, *[1] * (x.dim() - 1)).expand_as(x[:, :1])
+        channel = shares.own(spread.repeat(size)).to(x.dtype).view(-1, *[1] * (x.dim() - 1)).expand_as(x[:, :1])
         return torch.cat([x, channel], 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +13,9 @@ from gantrain.networks.heads import Classifier
 from gantrain.networks.layers import Norm, activation, norm1d, norm2d, spectrally_normalise
 from gantrain.networks.network import Discriminator, Generator, WrappedDiscriminator
 from gantrain.ranges import WIDTH, within
+
+TextConditioning = Literal["concat", "projection"]
+"""How a discriminator is told a text."""
 
 
 class TextEncoder(nn.Module):
@@ -116,21 +120,38 @@ class TextGenerator(Generator):
 class TextDiscriminator(WrappedDiscriminator):
     """Samples (N, *shape) and texts (N, text_dim) to logits.
 
-    A text becomes `width` numbers, which stand beside the features at each place of the trunk's last maps; a
-    convolution over single places joins both (Reed et al. 2016, section 4.1). A trunk that ends in no maps joins them
-    by one linear layer.
+    With `concat` a text becomes `width` numbers, which stand beside the features at each place of the trunk's last
+    maps; a convolution over single places joins both (Reed et al. 2016, section 4.1). A trunk that ends in no maps
+    joins them by one linear layer. With `projection` the logit has another summand, the inner product of the features
+    and a linear map of the text (Miyato & Koyama 2018, equation 4, where it is a label's).
 
     Args:
         network: makes the discriminator within, given `shape`.
         shape: of what it is shown.
-        norm: of the layers that the text is part of.
+        norm: of the layers of `concat` that the text is part of.
     """
 
     def __init__(
-        self, network: Callable[..., Discriminator], shape: list[int], text_dim: int, width: int, norm: Norm = "none"
+        self,
+        network: Callable[..., Discriminator],
+        shape: list[int],
+        text_dim: int,
+        width: int,
+        norm: Norm = "none",
+        conditioning: TextConditioning = "concat",
     ) -> None:
         inner = network(shape=shape)
         super().__init__(inner)
+        self.conditioning = conditioning
+        if conditioning == "projection":
+            self.project: nn.Module = nn.Linear(text_dim, self.feature_count, bias=False)
+            nn.init.normal_(self.project.weight, std=(text_dim * self.feature_count) ** -0.5)
+        else:
+            self._join(inner, shape, text_dim, width, norm)
+        if inner.spectrally_normalised:
+            spectrally_normalise(self)
+
+    def _join(self, inner: Discriminator, shape: list[int], text_dim: int, width: int, norm: Norm) -> None:
         features = self.feature_count
         self.flattens = isinstance(self.trunk[-1], nn.Flatten) and not inner.flat
         layers = [nn.Linear(text_dim, width), norm1d(norm, width), activation("leaky_relu")]
@@ -145,11 +166,11 @@ class TextDiscriminator(WrappedDiscriminator):
             after = norm1d(norm, features)
         parts = [joined, after, activation("leaky_relu")]
         self.meeting = nn.Sequential(*(part for part in parts if not isinstance(part, nn.Identity)))
-        if inner.spectrally_normalised:
-            spectrally_normalise(self)
 
     def score(self, x: Tensor, **conditions: Tensor) -> tuple[Tensor, Tensor]:
         features, text = self.trunk(x), self.project(conditions["text"])
+        if self.conditioning == "projection":
+            return self.logits(features) + (text.float() * features.float()).sum(1), features
         text = text.to(features.dtype).view(*text.shape, *[1] * (features.dim() - 2))
         text = text.expand(-1, -1, *features.shape[2:])
         features = self.meeting(torch.cat([features, text], 1)).flatten(1)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gantrain import shares
 from gantrain.networks.conditioning import Sequential
 from gantrain.networks.layers import Norm, activation, initialise_dcgan, norm2d
 from gantrain.networks.network import images_only
@@ -22,7 +22,7 @@ class NoisyDropout(nn.Dropout):
     """Dropout that stays on in evaluation: the only noise there is (Isola et al. 2017, section 3.1)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.dropout(x, self.p, training=True)
+        return shares.dropout(x, self.p)
 
 
 class UNetGenerator(Translator):

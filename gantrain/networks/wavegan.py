@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from gantrain import shares
 from gantrain.kinds import Kind
 from gantrain.networks.canvas import Crop, FirstMaps, Pad
 from gantrain.networks.conditioning import Conditioned, Sequential, call
@@ -109,7 +110,7 @@ class PhaseShuffle(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or not self.n:
             return x
-        return shifted(x, torch.randint(-self.n, self.n + 1, (len(x),), device=x.device))
+        return shifted(x, shares.randint(-self.n, self.n + 1, len(x), device=x.device))
 
 
 def shifted(x: Tensor, by: Tensor) -> Tensor:

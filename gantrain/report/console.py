@@ -11,14 +11,21 @@ from tqdm import tqdm
 
 
 class Console:
-    """Prints lines and writes them to the run's log once there is one; lines said before are written then."""
+    """Prints lines and writes them to the run's log once there is one; lines said before are written then.
 
-    def __init__(self) -> None:
+    Args:
+        quiet: nothing is printed, and nothing kept.
+    """
+
+    def __init__(self, quiet: bool = False) -> None:
+        self.quiet = quiet
         self._early: list[str] = []
         self._file: TextIO | None = None
         self._said_once: set[str] = set()
 
     def say(self, text: str) -> None:
+        if self.quiet:
+            return
         with tqdm.external_write_mode(sys.stdout):
             print(text, flush=True)
         self.note(text)
@@ -74,7 +81,7 @@ class Bar:
         self._text = ""
         self._bar = (
             tqdm(total=steps, initial=start, unit=" steps", dynamic_ncols=True, leave=True, file=sys.stdout)
-            if sys.stdout.isatty()
+            if sys.stdout.isatty() and not console.quiet
             else None
         )
 

@@ -9,15 +9,16 @@ import math
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
-from torch.utils.tensorboard import SummaryWriter
-from torch.utils.tensorboard.summary import hparams
 
 from gantrain.errors import UserError
 from gantrain.runs import RunFolder
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
 
 Ended = Literal["finished", "stopped", "failed"]
 PROJECT = "gantrain"
@@ -71,6 +72,8 @@ class TensorBoard(Sink):
         self._board: SummaryWriter | None = None
 
     def open(self, folder: RunFolder, step: int, chosen: Mapping[str, Any]) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
         purge = (step + 1 if step else 0) if folder.has_events() else None
         self._board = SummaryWriter(str(folder), purge_step=purge)
 
@@ -98,6 +101,8 @@ class TensorBoard(Sink):
         self.board.add_text(tag, words, step)
 
     def settings(self, chosen: Mapping[str, Any], final: Mapping[str, float]) -> None:
+        from torch.utils.tensorboard.summary import hparams
+
         writer = self.board._get_file_writer()
         for summary in hparams(_plain(chosen), dict(final)):
             writer.add_summary(summary)

@@ -7,13 +7,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from gantrain.errors import UserError
 from gantrain.games import Game
-from gantrain.runs import CheckpointFiles, load_checkpoint
+from gantrain.runs import CheckpointFiles
 from gantrain.training.finite import forget_buffer
 from gantrain.training.state import Learner, Progress
+from gantrain.training.stepping import without_compiler
 
 
 class Checkpoints:
@@ -32,12 +34,9 @@ class Checkpoints:
 
     def save(self, game: Game, learners: Mapping[str, Learner], progress: Progress) -> Path:
         """Writes a state that was found good; then lets go of the oldest."""
-        state = {
-            "progress": asdict(progress),
-            "game": game.state_dict(),
-            "optimizers": {name: learner.optimizer.state_dict() for name, learner in learners.items()},
-            **self.facts,
-        }
+        with without_compiler():
+            optimizers = {name: learner.optimizer.state_dict() for name, learner in learners.items()}
+        state = {"progress": asdict(progress), "game": game.state_dict(), "optimizers": optimizers, **self.facts}
         return self.files.save(state, progress.step, self.keep)
 
 
@@ -68,13 +67,12 @@ def load_game(game: Game, state: Mapping[str, Any], what: str) -> None:
         raise UserError(f"the weights of {what} do not fit this model: {reason}") from error
 
 
-def go_back(file: Path, game: Game, learners: Mapping[str, Learner], progress: Progress) -> None:
+def go_back(state: Mapping[str, Any], game: Game, learners: Mapping[str, Learner], progress: Progress) -> None:
     """Puts a run's own checkpoint back into its game, players and counters.
 
     The order of the data does not go back: what is played again sees other samples, and `rollbacks` makes it draw other
     numbers.
     """
-    state = load_checkpoint(file)
     for name in game.state_dict().keys() - state["game"].keys():
         forget_buffer(game, name)
     load_game(game, state, "the run")
@@ -85,6 +83,15 @@ def go_back(file: Path, game: Game, learners: Mapping[str, Learner], progress: P
 
 
 def load_optimizers(learners: Mapping[str, Learner], state: Mapping[str, Any]) -> None:
-    """Puts a checkpoint's optimizer states into learners."""
-    for name, saved in state["optimizers"].items():
-        learners[name].optimizer.load_state_dict(saved)
+    """Puts a checkpoint's optimizer states into learners, each tensor in its parameter's order in memory.
+
+    A fused kernel goes through both side by side, and the machine that saved it may have had another order.
+    """
+    with without_compiler():
+        for name, saved in state["optimizers"].items():
+            learners[name].optimizer.load_state_dict(saved)
+    for learner in learners.values():
+        for parameter, kept in learner.optimizer.state.items():
+            for key, value in kept.items():
+                if isinstance(value, Tensor) and value.shape == parameter.shape:
+                    kept[key] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)

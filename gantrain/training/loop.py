@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -14,7 +15,7 @@ from gantrain.errors import Stopped
 from gantrain.report.console import Bar, Console
 from gantrain.report.recorder import Recorder
 from gantrain.report.sounds import Page
-from gantrain.runs import StatusFile
+from gantrain.runs import StatusFile, load_checkpoint
 from gantrain.training.checkpoints import Checkpoints, go_back
 from gantrain.training.finite import NotFinite, check_losses, check_samples, check_state
 from gantrain.training.meter import Clock
@@ -101,7 +102,8 @@ def train(run: Run) -> dict[str, float]:
     seconds_left = None if limits.minutes is None else 60 * limits.minutes - before
     bar = Bar(run.console, progress.step, limits.steps, rounds.batch_size, seconds_left)
     clock = Clock(progress.step, rounds.batches.waited, rounds.batch_size)
-    best = run.checkpoints.files.best_figure(limits.best, progress.step) if limits.best else None
+    files, ranks = run.checkpoints.files, rounds.ranks
+    best = ranks.first(lambda: files.best_figure(limits.best, progress.step) if limits.best else None)
     best = best if limits.better(best, progress.best) else progress.best
     ended: str | None = None
     stopped: signal.Signals | None = None
@@ -112,7 +114,7 @@ def train(run: Run) -> dict[str, float]:
             with clock.beside():
                 watch.look(0)
                 recorder.picture(run.render_picture(0), 0)
-        if limits.rollbacks and run.checkpoints.files.last() is None:  # it may go back as far as here
+        if limits.rollbacks and files.last() is None:  # it may go back as far as here
             _check(run, {}, state=True)
             run.checkpoints.save(game, learners, progress)
         owing = progress.step > 0
@@ -125,7 +127,7 @@ def train(run: Run) -> dict[str, float]:
             step = progress.step
 
             # is this the last step?
-            stopped = caught[0] if caught else None
+            stopped, progress.seconds = ranks.agree(caught[0] if caught else None, progress.seconds)
             ended = f"{stopped.name} received" if stopped else limits.reached(progress)
 
             # once in a while: log
@@ -161,7 +163,7 @@ def train(run: Run) -> dict[str, float]:
             # evaluate
             if evaluating:
                 with clock.beside(evaluating=True):
-                    progress.figures = figures = run.evaluate()
+                    progress.figures = figures = ranks.first(run.evaluate)
                 if figures:
                     recorder.numbers(figures | {"speed/evaluation": clock.share_of_evaluations()}, step)
                     watch.see(step, figures)
@@ -176,7 +178,7 @@ def train(run: Run) -> dict[str, float]:
                     file = run.checkpoints.save(game, learners, progress)
                     if is_best:
                         best = value
-                        run.checkpoints.files.mark_best(file)
+                        files.mark_best(file)
 
             # sample, and look whether all is well
             if (limits.samples.due(step) or ended) and not (owing and recorder.has_picture(step)):
@@ -187,8 +189,9 @@ def train(run: Run) -> dict[str, float]:
         bar.close()
         recorder.finish()
         run.console.say(f"ended at step {progress.step:,}: {ended}")
-    if caught:
-        raise Stopped(caught[0])
+    stopped, _ = ranks.agree(caught[0] if caught else None, progress.seconds)
+    if stopped:
+        raise Stopped(stopped)
     return progress.figures or {}
 
 
@@ -212,8 +215,14 @@ def _check(run: Run, numbers: Mapping[str, float], state: bool) -> None:
 
 def _go_back(run: Run, fault: NotFinite) -> None:
     """To the last good checkpoint; raises the fault where there is none, or the run went back too often."""
-    rounds, progress, good = run.rounds, run.progress, run.checkpoints.files.last()
-    if good is None or progress.rollbacks >= run.limits.rollbacks:
+    rounds, progress = run.rounds, run.progress
+
+    def last_good() -> Mapping[str, Any] | None:
+        file = run.checkpoints.files.last()
+        return None if file is None or progress.rollbacks >= run.limits.rollbacks else load_checkpoint(file)
+
+    good = rounds.ranks.state(last_good)
+    if good is None:
         raise fault
     go_back(good, rounds.game, rounds.learners, progress)
     rounds.machine.place(rounds.game)

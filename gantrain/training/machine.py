@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -22,23 +22,42 @@ _DEFAULT_THREADS = torch.get_num_threads()  # before a run of a sweep sets its o
 
 @dataclass(frozen=True)
 class Machine:
-    """A device and a precision."""
+    """A device and a precision; with `deterministic`, the same seed gives the same bits on a GPU too, as it does on a
+    CPU in any case."""
 
     device: torch.device
     dtype: torch.dtype = torch.float32
+    deterministic: bool = True
 
     def autocast(self) -> AbstractContextManager[None]:
         """Forwards run in `dtype` inside."""
-        return torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32)
+        return nullcontext() if self.dtype == torch.float32 else torch.autocast(self.device.type, self.dtype)
 
     def place(self, module: nn.Module) -> None:
-        """Moves a module here; convolutions in bf16 take the memory format in which they are fast."""
+        """Moves a module here; convolutions take the memory format in which they are fast."""
         if self.device.type == "cuda":
-            torch.backends.cudnn.deterministic = True  # the same seed gives the same bits
-            torch.backends.cudnn.allow_tf32 = False  # float32 means float32: penalties rely on it
+            self._choose_kernels()
         module.to(self.device)
-        if self.dtype != torch.float32:
+        if self.channels_last:
             module.to(memory_format=torch.channels_last)
+
+    def _choose_kernels(self) -> None:
+        """Sets what is the process's own: how cuDNN takes its kernels. Timed ones may sum in another order next time.
+
+        float32 means float32 in any case, and never TF32: the norms of penalties would be wrong in the third digit.
+        """
+        torch.backends.cudnn.deterministic = self.deterministic
+        torch.backends.cudnn.benchmark = not self.deterministic  # a turn's shapes stay
+        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cuda.matmul.allow_tf32 = False
+
+    @property
+    def channels_last(self) -> bool:
+        """Whether pictures lie in memory pixel by pixel: in bf16 everywhere, in float32 on the CPU.
+
+        cuDNN's kernels for float32 are made for the other order.
+        """
+        return self.dtype != torch.float32 or self.device.type == "cpu"
 
     def memory(self) -> dict[str, float]:
         """The most memory that this process has held so far, in GiB: the device's, of the CPU the main memory.
@@ -59,12 +78,17 @@ class Machine:
         return f"{name}, {'bf16' if self.dtype == torch.bfloat16 else 'fp32'}{threads}"
 
 
-def choose_device(word: str) -> torch.device:
+def choose_device(word: str, local: int | None = None) -> torch.device:
     """The device that a word names; `auto` is CUDA, else the CPU.
+
+    Args:
+        local: the number of this process among those of a run on this computer: of several each has a CUDA device.
 
     Raises:
         UserError: no such device here.
     """
+    if local is not None and word != "cpu":
+        return _device_of_its_own(word, local)
     if word == "auto":
         return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
     if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", word):
@@ -76,6 +100,26 @@ def choose_device(word: str) -> torch.device:
         reason = str(error).splitlines()[0].split(". ")[0]
         raise UserError(f"device={word} is not here ({reason}): use auto or cpu") from error
     return device
+
+
+def _device_of_its_own(word: str, local: int) -> torch.device:
+    """The CUDA device with this number, or where there is none at all the CPU.
+
+    Raises:
+        UserError: there are fewer, or the word names one alone.
+    """
+    if word not in ("auto", "cuda"):
+        raise UserError(f"trainer.device={word} names one device, but torchrun started several processes: leave it out")
+    there = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if not there and word == "auto":
+        return torch.device("cpu")
+    if local >= there:
+        raise UserError(
+            f"this computer has {there or 'no'} CUDA device{'s' * (there != 1)}, and torchrun started process "
+            f"{local + 1} here: start no more than it has devices with --nproc-per-node, or set trainer.device=cpu"
+        )
+    torch.cuda.set_device(local)
+    return torch.device("cuda", local)
 
 
 def _bf16_is_fast(device: torch.device) -> bool:
@@ -97,12 +141,17 @@ def set_threads(threads: int | None, module: nn.Module) -> None:
     torch.set_num_threads(threads or (_DEFAULT_THREADS if is_convolutional(module) else 1))
 
 
-def choose_machine(device_word: str, precision: str, game: nn.Module) -> Machine:
+def choose_machine(
+    device_word: str, precision: str, game: nn.Module, deterministic: bool = True, local: int | None = None
+) -> Machine:
     """The machine for a game. bf16 by itself only for convolutions, on CUDA from Ampere on and CPUs with bf16 units.
+
+    Args:
+        local: as `choose_device` has it.
 
     Raises:
         UserError: the device is not here.
     """
-    device = choose_device(device_word)
+    device = choose_device(device_word, local)
     bf16 = precision == "bf16" or (precision == "auto" and is_convolutional(game) and _bf16_is_fast(device))
-    return Machine(device, torch.bfloat16 if bf16 else torch.float32)
+    return Machine(device, torch.bfloat16 if bf16 else torch.float32, deterministic)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -14,10 +14,18 @@ class Meter:
     """Means since the last reading. Adding is a device operation; `read` is the one transfer.
 
     Sums stand in places of tensors that are made once, so that a captured turn always finds them.
+
+    Args:
+        mean_of_all: what all who play together have of a tensor, on average.
     """
 
-    def __init__(self, device: torch.device | None = None, places: int = 64) -> None:
-        self._device, self._count_of_places = device, places
+    def __init__(
+        self,
+        device: torch.device | None = None,
+        places: int = 64,
+        mean_of_all: Callable[[Tensor], Tensor] = lambda values: values,
+    ) -> None:
+        self._device, self._count_of_places, self._mean_of_all = device, places, mean_of_all
         self._pages: list[Tensor] = []
         self._places: dict[str, Tensor] = {}
         self._counts: dict[str, int] = {}
@@ -35,7 +43,7 @@ class Meter:
         """The means of what was added; then the meter starts anew, unless it is to `go_on`."""
         if not any(self._counts.values()):
             return {}
-        sums = torch.cat(self._pages).tolist()
+        sums = self._mean_of_all(torch.cat(self._pages)).tolist()
         means = {
             tag: total / self._counts[tag] for tag, total in zip(self._places, sums, strict=False) if self._counts[tag]
         }

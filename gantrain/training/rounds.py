@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from gantrain.data.batches import Batches
 from gantrain.games import Game
-from gantrain.seeding import Purpose, mix, seed_default
+from gantrain.networks.shared import share_layers
+from gantrain.seeding import Purpose, default_state, mix, restore_default, seed_default
+from gantrain.shares import share_played, take
+from gantrain.training.execution import Eager, total_of
 from gantrain.training.finite import Skipping, largest_magnitudes
 from gantrain.training.machine import Machine
 from gantrain.training.meter import Meter
+from gantrain.training.ranks import ALONE, Ranks
 from gantrain.training.state import Learner, Progress
 from gantrain.training.vitals import Vitals
 from gantrain.turns import Batch, Turn
@@ -26,6 +31,9 @@ class Rounds:
         batch_size, accumulate: a turn plays `batch_size` samples in `accumulate` equal parts.
         steps: of the whole run, for the schedules.
         skip: a turn whose gradients are not finite is not made.
+        execution: how gradients are taken.
+        ranks: the processes that play together, each an equal share of every part.
+        reuse_fakes: a generator's turn plays the batch and the fakes of the discriminator's last turn before it.
     """
 
     def __init__(
@@ -39,14 +47,24 @@ class Rounds:
         batch_size: int,
         accumulate: int = 1,
         skip: bool = False,
+        reuse_fakes: bool = False,
+        execution: Eager | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.game, self.learners, self.batches, self.machine = game, learners, batches, machine
-        self.seed, self.steps, self.batch_size, self.accumulate = seed, steps, batch_size, accumulate
-        self.meter = Meter(machine.device)
+        self.seed, self.steps, self.batch_size, self.ranks = seed, steps, batch_size, ranks
+        self.execution = execution or Eager(game, machine)
+        self.shares = ranks.shares(accumulate, game.tricks.packed_shape([1])[0])
+        if self.shares != [None]:
+            share_layers(game)
+        self.meter = Meter(machine.device, mean_of_all=ranks.mean)
         self.vitals = Vitals(game, self.meter)
         self.skipping = Skipping(game, machine.device) if skip else None
         self._step = torch.zeros((), dtype=torch.int64, device=machine.device)
         self._scheduled = game.scheduled()
+        self._others = {name: _others(learner, learners.values()) for name, learner in learners.items()}
+        self._reuse_fakes = reuse_fakes
+        self._kept: Batch | None = None  # of a discriminator's last turn, for the generator's
 
     def begin(self) -> None:
         """Before the first round of a new run: what tricks take from the data and from the networks as they are."""
@@ -86,14 +104,20 @@ class Rounds:
 
     def _turn(self, turn: Turn, played: int, progress: Progress, observe: bool) -> None:
         learner = self.learners[turn.player]
-        self._only_moves(learner)
         if self.skipping:
             self.skipping.begin(learner)
-        learner.optimizer.zero_grad(set_to_none=True)
-        batch = self._draw(turn, played, progress)
-        part = turn.batches * self.batch_size // self.accumulate
-        for number in range(self.accumulate):
-            self._backward(turn.player, batch.part(number * part, part) if self.accumulate > 1 else batch, observe)
+        learner.forget_gradients()
+        draws_data = turn.real and not (self._kept is not None and turn.player in self.game.generators)
+        begins = default_state(self.machine.device) if len(self.shares) > 1 else []
+        for number, share in enumerate(self.shares):
+            if number:  # each share draws for the whole turn, and takes its own
+                restore_default(begins, self.machine.device)
+            with share_played(share):
+                batch = self._draw(turn, played, progress)
+                self._only_moves(learner)
+                self._backward(turn.player, batch, observe)
+        progress.position += turn.batches * self.batch_size if draws_data else 0
+        self.ranks.average_gradients(learner.parameters)
         gradients = [p.grad for p in learner.parameters if p.grad is not None]
         finite = largest_magnitudes(gradients).isfinite().all() if self.skipping else None
         if observe:
@@ -106,37 +130,47 @@ class Rounds:
             self.skipping.end(learner, finite, self.meter)
 
     def _draw(self, turn: Turn, played: int, progress: Progress) -> Batch:
-        """All that a turn is played with, whole: a part of it, such as one of `accumulate`, is a slice."""
-        samples = turn.batches * self.batch_size
-        data = {}
-        if turn.real:
-            data = self.batches.draw(progress.position, samples)
-            progress.position += samples
+        """All that the turn, or the share of it that is played now, is played with."""
         plan = self.game.plan(turn.player, played, progress.step)
-        return Batch(data, self.game.latents(samples), self._step, plan)
+        if self._kept is not None and turn.player in self.game.generators:
+            batch, self._kept = replace(self._kept, plan=plan), None
+            return batch
+        samples = turn.batches * self.batch_size
+        data = self.batches.draw(progress.position, samples) if turn.real else {}
+        latent = {name: take(values) for name, values in self.game.latents(samples).items()}
+        batch = Batch(data, latent, self._step, plan)
+        if self._reuse_fakes and turn.player in self.game.discriminators and played % turn.times == turn.times - 1:
+            batch = self._kept = self._with_fakes(batch, turn.player)
+        return batch
+
+    def _with_fakes(self, batch: Batch, discriminator: str) -> Batch:
+        """The batch with the fakes that it gives, through which the generator's turn will learn."""
+        (generator,) = self.game.generators
+        self._only_moves(self.learners[generator])
+        with self.machine.autocast():
+            return replace(batch, fakes=self.game.fakes_for([discriminator], batch))
 
     def _update(self, learner: Learner, samples: int) -> None:
         player = self.game.player(learner.name)
         self.game.tricks.before_update(player, learner.parameters)
-        learner.optimizer.step()
+        learner.step()
         self.game.tricks.after_update(player, self.game, samples)
 
     def _only_moves(self, learner: Learner) -> None:
-        own = {id(p) for p in learner.parameters}
-        for other in self.learners.values():
-            for parameter in other.parameters:
-                parameter.requires_grad_(id(parameter) in own)
+        for parameter in self._others[learner.name]:
+            parameter.requires_grad = False
+        for parameter in learner.parameters:
+            parameter.requires_grad = True
 
     def _backward(self, player: str, batch: Batch, observe: bool) -> None:
-        self.game.observed, self.game.observed_fakes = {}, None
+        self.game.observing, self.game.observed, self.game.observed_fakes = observe, {}, None
         watching = self.vitals.units(player) if observe else nullcontext()
-        with self.machine.autocast(), watching:
-            terms = self.game.terms(player, batch)
-        total = torch.stack(list(terms.values())).sum()
-        (total / self.accumulate).backward()
+        with watching:
+            parameters = self.learners[player].parameters
+            terms = self.execution.backward(player, parameters, batch, len(self.shares))
         for name, value in terms.items():
             self.meter.add(f"loss/{player}/{name}", value)
-        self.meter.add(f"loss/{player}/total", total)
+        self.meter.add(f"loss/{player}/total", total_of(terms))
         if observe and self.game.observed:
             self._observe(player, self.game.observed)
             self.vitals.samples(batch)
@@ -151,3 +185,9 @@ class Rounds:
             self.meter.add(f"accuracy/{player}", adversarial.accuracy(logits["real"], logits["fake"]))
             spread = torch.cat([values.flatten() for values in logits.values()]).float().std()
             self.meter.add(f"health/logit_spread/{player}", spread)
+
+
+def _others(learner: Learner, learners: Iterable[Learner]) -> list[nn.Parameter]:
+    """The parameters of all others that are not its own too."""
+    own = {id(p) for p in learner.parameters}
+    return list({id(p): p for other in learners for p in other.parameters if id(p) not in own}.values())

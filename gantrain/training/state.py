@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from gantrain.schedules import Number, RateSchedule, Schedule
+from gantrain.schedules import Constant, Number, RateSchedule, Schedule
+from gantrain.training.stepping import Stepping
 
 
 @dataclass
@@ -51,14 +52,25 @@ class Learner:
 
     def __post_init__(self) -> None:
         self.rates = [float(group["lr"]) for group in self.optimizer.param_groups]
+        self.step = Stepping(self.optimizer, self.parameters)
+        self._stays = isinstance(self.schedule, Constant) and not self.moving
 
     def move_to(self, step: int, steps: int) -> None:
         """Sets what follows from the step: learning rates, and whatever else moves."""
+        if self._stays:  # but a checkpoint may have brought other rates
+            for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
+                group["lr"] = rate
+            return
         factor = self.schedule(step, steps)
         now = {name: number_at(setting, step, steps) for name, setting in self.moving.items()}
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group.update(now)
             group["lr"] = now.get("lr", rate) * factor
+
+    def forget_gradients(self) -> None:
+        """Before a turn."""
+        for parameter in self.parameters:
+            parameter.grad = None
 
     @property
     def rate(self) -> float:

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gantrain import shares
 from gantrain.ranges import COUNT, SHARE, within
 from gantrain.schedules import Number, Scheduled
 from gantrain.tricks.base import Trick
@@ -95,7 +96,7 @@ class ADA(Trick):
         comparison = context.comparisons.get(player.name)
         real = comparison.real if comparison is not None and player.is_discriminator else None
         if real is not None and self.threshold is not None and self.given is None:
-            logits = real.logits.float()
+            logits = shares.gathered(real.logits.float())
             self.signs += (logits - self.threshold).sign().sum()
             self.count += logits.numel()
         return {}
@@ -113,7 +114,7 @@ class ADA(Trick):
 
     def _with(self, chance: Tensor | float, value: Tensor, idle: float) -> Tensor:
         """`value` (N,) for a share `chance` of the images, `idle` for the others."""
-        return torch.where(torch.rand(len(value), device=value.device) < chance, value, idle)
+        return torch.where(shares.rand(len(value), device=value.device) < chance, value, idle)
 
     def _placement(self, x: Tensor) -> Tensor:
         """Where each output pixel is looked up, (N, 3, 3) on coordinates in [-1, 1]."""
@@ -122,18 +123,18 @@ class ADA(Trick):
         place = torch.eye(3, device=device).expand(n, 3, 3)
 
         def uniform(low: float, high: float) -> Tensor:
-            return torch.rand(n, device=device) * (high - low) + low
+            return shares.rand(n, device=device) * (high - low) + low
 
         def normal(std: float) -> Tensor:
-            return torch.randn(n, device=device) * std
+            return shares.randn(n, device=device) * std
 
         if "blit" in self.augmentations:
-            flip = self._with(self.p, 1 - 2 * torch.randint(0, 2, (n,), device=device).float(), 1.0)
+            flip = self._with(self.p, 1 - 2 * shares.randint(0, 2, n, device=device).float(), 1.0)
             place = place @ scaling(flip, torch.ones_like(flip))
-            quarter = torch.randint(0, 4, (n,), device=device) * (math.pi / 2)
+            quarter = shares.randint(0, 4, n, device=device) * (math.pi / 2)
             place = place @ rotation(self._with(self.p, quarter, 0.0), height / width)
             pixels = [(uniform(-0.125, 0.125) * side).round() * 2 / side for side in (width, height)]
-            moved = torch.rand(n, device=device) < self.p
+            moved = shares.rand(n, device=device) < self.p
             place = place @ translation(*(torch.where(moved, shift, 0.0) for shift in pixels))
         if "geometry" in self.augmentations:
             # two rotations of this chance leave p of the images rotated at least once
@@ -144,7 +145,7 @@ class ADA(Trick):
             stretch = self._with(self.p, torch.exp2(normal(0.2)), 1.0)
             place = place @ scaling(stretch, 1 / stretch)
             place = place @ rotation(self._with(chance, uniform(-math.pi, math.pi), 0.0), height / width)
-            moved = torch.rand(n, device=device) < self.p
+            moved = shares.rand(n, device=device) < self.p
             place = place @ translation(*(torch.where(moved, 2 * normal(0.125), 0.0) for _ in range(2)))
         return place
 
@@ -153,16 +154,16 @@ class ADA(Trick):
         shape = (n, 1, 1, 1)
 
         def normal(std: float) -> Tensor:
-            return torch.randn(n, device=x.device) * std
+            return shares.randn(n, device=x.device) * std
 
         x = x + self._with(self.p, normal(0.2), 0.0).view(shape)  # brightness
         x = x * self._with(self.p, torch.exp2(normal(0.5)), 1.0).view(shape)  # contrast
-        negative = self._with(self.p, 1 - 2 * torch.randint(0, 2, (n,), device=x.device).float(), 1.0).view(shape)
+        negative = self._with(self.p, 1 - 2 * shares.randint(0, 2, n, device=x.device).float(), 1.0).view(shape)
         grey = x.mean(1, keepdim=True)
         x = x - grey + negative * grey  # luma flip
         if channels != 3:
             return x
-        angle = self._with(self.p, (2 * torch.rand(n, device=x.device) - 1) * math.pi, 0.0)
+        angle = self._with(self.p, (2 * shares.rand(n, device=x.device) - 1) * math.pi, 0.0)
         x = torch.einsum("nij,njhw->nihw", hue_rotation(angle).to(x.dtype), x)  # hue
         saturation = self._with(self.p, torch.exp2(normal(1.0)), 1.0).view(shape)
         grey = x.mean(1, keepdim=True)

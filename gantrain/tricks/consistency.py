@@ -8,6 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from gantrain import shares
 from gantrain.data.augment import Augment
 from gantrain.ranges import NOT_NEGATIVE, within
 from gantrain.schedules import Number, Scheduled
@@ -72,4 +73,4 @@ class Consistency(Trick):
 
     def _moved(self, x: Tensor) -> Tensor:
         x = x.detach()
-        return self.move(x) if self.kind == "shift_flip" else x + self.std * torch.randn_like(x)
+        return self.move(x) if self.kind == "shift_flip" else x + self.std * shares.randn_like(x)

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gantrain import shares
 from gantrain.kinds import Kind
 from gantrain.tricks.base import Trick
 from gantrain.tricks.interface import RunPlan
@@ -52,7 +53,7 @@ def needs_pictures(name: str, plan: RunPlan) -> None:
 
 def color(x: Tensor) -> Tensor:
     """Brightness, saturation and contrast of each image (N, C, H, W) in [-1, 1]."""
-    brightness, saturation, contrast = torch.rand(3, len(x), 1, 1, 1, device=x.device, dtype=x.dtype)
+    brightness, saturation, contrast = shares.rand(3, len(x), 1, 1, 1, device=x.device, dtype=x.dtype, axis=1)
     x = x + (brightness - 0.5)
     grey = x.mean(1, keepdim=True)
     x = grey + (x - grey) * (2 * saturation)
@@ -65,7 +66,7 @@ def translate(x: Tensor, ratio: float = 0.125) -> Tensor:
     n, _, height, width = x.shape
     for axis, size in ((-2, height), (-1, width)):
         most = int(size * ratio + 0.5)
-        shift = torch.randint(0, 2 * most + 1, (n, 1), device=x.device)
+        shift = shares.randint(0, 2 * most + 1, n, 1, device=x.device)
         index = (shift + torch.arange(size, device=x.device)).view(n, 1, *((size, 1) if axis == -2 else (1, size)))
         border = (0, 0, most, most) if axis == -2 else (most, most, 0, 0)
         x = F.pad(x, border).gather(axis, index.expand_as(x))
@@ -78,7 +79,7 @@ def cutout(x: Tensor, ratio: float = 0.5) -> Tensor:
     inside = []
     for size in (height, width):
         side = int(size * ratio + 0.5)
-        middle = torch.randint(0, size + 1 - side % 2, (n, 1), device=x.device)
+        middle = shares.randint(0, size + 1 - side % 2, n, 1, device=x.device)
         place = torch.arange(size, device=x.device)
         inside.append((place >= middle - side // 2) & (place < middle - side // 2 + side))
     hole = inside[0][:, None, :, None] & inside[1][:, None, None, :]

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gantrain import shares
 from gantrain.ranges import SAMPLES, within
 from gantrain.tricks.base import Trick
 from gantrain.tricks.interface import GameInterface, RunPlan
@@ -70,17 +71,21 @@ class ExperienceReplay(Trick):
 
     @torch.no_grad()
     def fakes(self, discriminator: Player, fakes: Samples) -> Samples:
-        return self._exchanged(discriminator, fakes) if self.each else self._replay(discriminator, fakes)
+        """With several devices all of them have the same pool, and exchange what all of them made."""
+        everyone = fakes.map(shares.gathered)
+        mixed = self._exchanged(discriminator, everyone) if self.each else self._replay(discriminator, everyone)
+        return mixed.map(shares.own)
 
     def _exchanged(self, discriminator: Player, fakes: Samples) -> Samples:
         """Each fake or, by chance, the one in whose place it goes; while the pool fills up, those that have room go."""
         n, device = len(fakes), fakes.x.device
         filled = getattr(self, f"filled_{discriminator.name}")
         here, full = torch.arange(n, device=device), filled >= self.size
-        chosen = torch.rand(n, device=device) < self.share
+        chosen = shares.each_part(lambda: torch.rand(n, device=device)) < self.share
         added = filled + here
         goes = torch.where(full, chosen, added < self.size)
-        place = torch.where(full, torch.randperm(self.size, device=device)[:n], added % self.size)
+        places = shares.each_part(lambda: torch.randperm(self.size, device=device)[:n])
+        place = torch.where(full, places, added % self.size)
 
         def swap(name: str, new: Tensor) -> Tensor:
             pool = getattr(self, f"{name}_{discriminator.name}")
@@ -99,10 +104,12 @@ class ExperienceReplay(Trick):
         count = self._replayed(n)
         device = fakes.x.device
         filled = getattr(self, f"filled_{discriminator.name}")
-        order = torch.randperm(n, device=device)  # a batch may have an order: who made a sample, stratified noise
-        old = (torch.rand(count, device=device) * filled.clamp(min=1)).long()
+        # a batch may have an order: who made a sample, stratified noise
+        order = shares.each_part(lambda: torch.randperm(n, device=device))
+        old = (shares.each_part(lambda: torch.rand(count, device=device)) * filled.clamp(min=1)).long()
         added = (filled + torch.arange(count, device=device)) % self.size
-        place = torch.where(filled < self.size, added, torch.randperm(self.size, device=device)[:count])
+        places = shares.each_part(lambda: torch.randperm(self.size, device=device)[:count])
+        place = torch.where(filled < self.size, added, places)
         full = filled >= self.size
 
         def swap(name: str, new: Tensor) -> Tensor:

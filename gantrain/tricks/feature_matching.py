@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from gantrain import shares
 from gantrain.ranges import POSITIVE, within
 from gantrain.schedules import Number, Scheduled
 from gantrain.tricks.base import Trick
@@ -50,7 +51,8 @@ class FeatureMatching(Trick):
         distances = []
         for comparison in context.comparisons.values():
             assert comparison.real is not None
-            real, fake = (scores.features.float().flatten(1).mean(0) for scores in (comparison.real, comparison.fake))
+            both = (comparison.real, comparison.fake)
+            real, fake = (shares.mean(scores.features.float().flatten(1).mean(0)) for scores in both)
             distances.append((real.detach() - fake).square().sum())
         term = self.weight.now * torch.stack(distances).mean()
         return {"feature_matching": term, **({} if self.adversarial else {"adversarial": torch.zeros_like(term)})}

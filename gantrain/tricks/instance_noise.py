@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
+from gantrain import shares
 from gantrain.ranges import COUNT, NOT_NEGATIVE, within
 from gantrain.schedules import Number, Schedule, Scheduled
 from gantrain.tricks.base import Trick
@@ -34,4 +34,4 @@ class InstanceNoise(Trick):
 
     def augment(self, x: Tensor, batch: Batch) -> Tensor:
         std = self.std.now if self.steps is None else self.std.now * (1 - batch.step / self.steps).clamp(min=0)
-        return x + std * torch.randn_like(x)
+        return x + std * shares.randn_like(x)

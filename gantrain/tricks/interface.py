@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -45,6 +45,7 @@ class GameInterface(LateBuffers):
     labelled: bool = False
     reconstructs: bool = False
     noise: Noise | None = None
+    _device: torch.device | None = None
 
     @cached_property
     def players(self) -> tuple[Player, ...]:
@@ -74,7 +75,13 @@ class GameInterface(LateBuffers):
 
     @property
     def device(self) -> torch.device:
-        return next(self.parameters()).device
+        if self._device is None:
+            self._device = next(self.parameters()).device
+        return self._device
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        self._device = None  # it may be moved
+        return super()._apply(fn, recurse)
 
     def forward(self, call: Callable[[], Result]) -> Result:
         """Makes a call, so that `torch.func.functional_call` can run any method with other weights."""
@@ -153,12 +160,14 @@ class RunPlan:
 
     Attributes:
         shape: of a sample.
-        samples: how many are played at once.
+        samples: how many are played at once, by all devices together.
         packs: how many logits a discriminator makes of them: fewer where it judges several as one.
         tags: those that the run's metrics give; None where that is not known.
         higher_is_better: the tags for which that holds.
         evaluate_every: steps between evaluations.
-        parts: in how many parts a batch is played.
+        parts: in how many parts a batch is played, one after the other.
+        devices: how many play at the same time.
+        reuses_fakes: the fakes of a discriminator's last turn are those of the generator's next.
     """
 
     shape: Sequence[int]
@@ -168,9 +177,13 @@ class RunPlan:
     higher_is_better: frozenset[str] = frozenset()
     evaluate_every: int | None = None
     parts: int = 1
+    devices: int = 1
+    reuses_fakes: bool = False
 
     def needs_whole_batch(self, sentence: str, way_out: str = "") -> None:
         """Refuses what looks at a batch as a whole where the batch is played in parts.
+
+        Several devices that play at the same time are no such parts: what meets is put together, by `gantrain.shares`.
 
         Args:
             sentence: says what does so, such as "feature_matching compares means of the whole batch".
@@ -183,4 +196,19 @@ class RunPlan:
             raise ValueError(
                 f"{sentence}, but trainer.accumulate={self.parts} plays it in parts, which gives another gradient: set "
                 f"trainer.accumulate=1{way_out}"
+            )
+
+    def needs_one_device(self, sentence: str) -> None:
+        """Refuses what several devices cannot play together.
+
+        Args:
+            sentence: says what does not, such as "unrolled moves the discriminator on the whole batch".
+
+        Raises:
+            ValueError: there are several.
+        """
+        if self.devices > 1:
+            raise ValueError(
+                f"{sentence}, which {self.devices} processes cannot do together: start it without torchrun, or leave "
+                "that out"
             )

@@ -7,6 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from gantrain import shares
 from gantrain.ranges import within
 from gantrain.tricks.base import Trick
 from gantrain.tricks.interface import GameInterface
@@ -42,6 +43,6 @@ class LabelFlipping(Trick):
 
     def _flip(self, logits: Tensor, target: float | Tensor | None, own: float, other: float) -> Tensor:
         target = own if target is None else target
-        sample = torch.rand(len(logits), *[1] * (logits.dim() - 1), device=logits.device)
+        sample = shares.rand(len(logits), *[1] * (logits.dim() - 1), device=logits.device)
         flipped = (sample < self.share).expand_as(logits)
         return torch.where(flipped, other, torch.zeros_like(logits, dtype=torch.float32) + target)

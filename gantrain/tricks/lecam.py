@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gantrain import shares
 from gantrain.ranges import NOT_NEGATIVE, within
 from gantrain.schedules import Number, Scheduled
 from gantrain.tricks.base import Trick
@@ -80,6 +81,7 @@ class LeCam(Trick):
 
         In the first turn it is the mean of the turn's own logits.
         """
+        logits = shares.gathered(logits)
         average, total, count = self._held(f"{kind}_{player}")
         first = (getattr(self, f"turns_{player}") == 0) & (count == 0)
         average.copy_(torch.where(first, logits.mean(), average))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from gantrain import shares
 from gantrain.ranges import WIDTH, within
 from gantrain.tricks.base import Trick
 from gantrain.tricks.inserting import insert_before, named_layer
@@ -27,11 +28,13 @@ class MinibatchLayer(nn.Module):
         nn.init.normal_(self.kernels.weight, std=features**-0.5)
 
     def forward(self, x: Tensor) -> Tensor:
-        size = self.group_size or len(x)
-        m = self.kernels(x).view(-1, size, self.num_kernels, self.kernel_dim).permute(3, 0, 2, 1).contiguous()
+        kernels = shares.gathered(self.kernels(x))
+        size = self.group_size or len(kernels)
+        m = kernels.view(-1, size, self.num_kernels, self.kernel_dim).permute(3, 0, 2, 1).contiguous()
         distance = (m[..., :, None] - m[..., None, :]).abs().sum(0)  # (groups, kernels, size, size)
         closeness = torch.exp(-distance).sum(-1)  # each sample's distance to itself is 0 and adds 1, as in the paper
-        return torch.cat([x, closeness.transpose(1, 2).reshape(-1, self.num_kernels).to(x.dtype)], 1)
+        closeness = shares.own(closeness.transpose(1, 2).reshape(-1, self.num_kernels))
+        return torch.cat([x, closeness.to(x.dtype)], 1)
 
 
 def check_groups(name: str, plan: RunPlan, group_size: int | None) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from gantrain import shares
 from gantrain.ranges import NOT_NEGATIVE, within
 from gantrain.schedules import Number, Scheduled
 from gantrain.tricks.base import Trick
@@ -46,16 +47,17 @@ class ModeSeeking(Trick):
     def terms(self, player: Player, context: TurnContext) -> Mapping[str, Tensor]:
         if not player.is_generator:
             return {}
-        batch, noise = context.batch, context.batch.latent["noise"]
+        batch, noise = context.batch, shares.gathered(context.batch.latent["noise"])
         others: Mapping[str, Samples] = {}
         if context.game.labelled:
-            others = context.game.generate(replace(batch, latent={**batch.latent, "noise": noise.flip(0)}))
+            others = context.game.generate(replace(batch, latent={**batch.latent, "noise": shares.own(noise.flip(0))}))
         ratios: dict[int, Tensor] = {}  # samples that several discriminators judge count once
         for name, made in context.fakes.items():
             if id(made) not in ratios and others:
-                ratios[id(made)] = _apart(made.x, others[name].x) / _apart(noise, noise.flip(0))
+                apart = shares.mean(_apart(made.x, others[name].x))
+                ratios[id(made)] = apart / _apart(noise, noise.flip(0))
             elif id(made) not in ratios:
-                ratios[id(made)] = _apart(*made.x.chunk(2)) / _apart(*noise.chunk(2))
+                ratios[id(made)] = _apart(*shares.gathered(made.x).chunk(2)) / _apart(*noise.chunk(2))
         costs = [self.weight.now / (ratio + 1e-5) for ratio in ratios.values()]  # 1e-5 as in the reference code
         return {"mode_seeking": torch.stack(costs).mean()}
 

@@ -38,10 +38,11 @@ class Packing(Trick):
         return [self.m * shape[0], *shape[1:]]
 
     def check(self, plan: RunPlan) -> None:
-        if plan.samples % self.m:
+        if plan.samples % (self.m * plan.devices):
+            each = f" for each of {plan.devices} processes" if plan.devices > 1 else ""
             raise ValueError(
-                f"{plan.samples} samples are not whole packs of {self.m}: make trainer.batch_size / trainer.accumulate "
-                f"a multiple of {self.m}"
+                f"{plan.samples} samples are not whole packs of {self.m}{each}: make trainer.batch_size / "
+                f"trainer.accumulate a multiple of {self.m * plan.devices}"
             )
 
     def pack(self, samples: Samples) -> Samples:

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gantrain import shares
 from gantrain.networks import Discriminator, Sequential
 from gantrain.networks.fastgan import upsampling_block
 from gantrain.networks.layers import spectrally_normalise
@@ -116,7 +117,7 @@ class Reconstruction(Trick):
         assert isinstance(decoders, nn.ModuleDict)
         error = self._error(decoders["whole"](whole), picture)
         if part is not None:
-            quarter = torch.randint(4, (len(picture),), device=picture.device)
+            quarter = shares.randint(0, 4, len(picture), device=picture.device)
             error = error + self._error(decoders["part"](_quarter(part, quarter)), _quarter(picture, quarter))
         return {"reconstruction": self.weight.now * error}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from gantrain import shares
 from gantrain.ranges import COUNT, within
 from gantrain.tricks.base import Trick
 from gantrain.tricks.interface import RunPlan
@@ -43,7 +44,8 @@ class TopK(Trick):
     def targets(self, player: Player, inputs: LossInputs, batch: Batch) -> LossInputs:
         if not player.is_generator:
             return inputs
-        n = len(inputs.fake)
-        best = inputs.fake.float().reshape(n, -1).mean(1).topk(max(int(batch.plan.top_k_share * n + 1e-6), 1)).indices
-        real = inputs.real[best] if inputs.real is not None else None  # pairs stay pairs
-        return replace(inputs, fake=inputs.fake[best], real=real)
+        fake = shares.gathered(inputs.fake)
+        n = len(fake)
+        best = fake.float().reshape(n, -1).mean(1).topk(max(int(batch.plan.top_k_share * n + 1e-6), 1)).indices
+        real = shares.gathered(inputs.real)[best] if inputs.real is not None else None  # pairs stay pairs
+        return replace(inputs, fake=fake[best], real=real)

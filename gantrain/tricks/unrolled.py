@@ -64,7 +64,9 @@ class Unrolled(Trick):
         self.frozen = {name for name, parameter in game.named_parameters() if not parameter.requires_grad}
 
     def check(self, plan: RunPlan) -> None:
-        plan.needs_whole_batch(f"{self.name} moves the discriminator on the whole batch")
+        sentence = f"{self.name} moves the discriminator on the whole batch"
+        plan.needs_whole_batch(sentence)
+        plan.needs_one_device(sentence)
 
     def terms(self, player: Player, context: TurnContext) -> Mapping[str, Tensor]:
         if not player.is_generator:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gantrain import shares
 from gantrain.networks import Discriminator
 from gantrain.ranges import within
 from gantrain.tricks.base import Trick
@@ -154,7 +155,8 @@ class VirtualBatchNorm(Trick):
             held = [getattr(self, f"{key}_{place}") for place in range(len(inputs))]
             here = reference_of(network)
             here.passing = True
-            network.forward(*held)
+            with shares.share_played(None):  # it is whole on each device
+                network.forward(*held)
             here.passing = False
 
         def after(network: nn.Module, inputs: tuple[Tensor, ...], _: Tensor) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from torch import Tensor
+
+from gantrain.turns.samples import Samples
 
 
 @dataclass(frozen=True)
@@ -28,25 +30,31 @@ class TurnPlan:
 
 @dataclass(frozen=True)
 class Batch:
-    """What one turn, or an equal part of it, is played with; on the device, in shapes that stay.
+    """What one turn, or an equal share of it, is played with; on the device, in shapes that stay.
 
     Attributes:
         data: "real" (N, C, H, W) in [-1, 1] or (N, D), "label" (N,), and what else a source gives.
         latent: what `Game.latents` drew, (N, …) each.
         step: () int64, so that what decays follows it without a new shape.
         plan: what the shapes and rules of this turn follow from.
+        fakes: by the names of the discriminators that judge them, where they are made before the turn, with the
+            generator's gradients, because the next turn is the generator's and plays the same ones.
     """
 
     data: Mapping[str, Tensor]
     latent: Mapping[str, Tensor]
     step: Tensor
     plan: TurnPlan = TurnPlan()
+    fakes: Mapping[str, Samples] | None = None
 
-    def part(self, first: int, size: int) -> Batch:
-        """The samples from number `first` on, `size` of them."""
-        here = slice(first, first + size)
-        data = {name: values[here] for name, values in self.data.items()}
-        return replace(self, data=data, latent={name: values[here] for name, values in self.latent.items()})
+    def map(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        """The batch with all its tensors changed."""
+        data, latent = ({name: change(values) for name, values in held.items()} for held in (self.data, self.latent))
+        return replace(self, data=data, latent=latent, step=change(self.step))
+
+    def tensors(self) -> list[Tensor]:
+        """All its tensors, in an order that stays."""
+        return [*self.data.values(), *self.latent.values(), self.step]
 
 
 @dataclass(frozen=True)

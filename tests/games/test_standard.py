@@ -97,9 +97,9 @@ def test_parts_of_a_batch_add_up(loss: str) -> None:
     parts = [batch for (_, batch), _ in halved]
     for ((player, batch), _), halves in zip(once, (parts[:2], parts[2:]), strict=True):
         for name in batch.latent:
-            assert torch.equal(torch.cat([half.latent[name] for half in halves]), batch.latent[name])
+            assert torch.equal(torch.stack([half.latent[name] for half in halves], 1).flatten(0, 1), batch.latent[name])
         for name in batch.data:
-            assert torch.equal(torch.cat([half.data[name] for half in halves]), batch.data[name])
+            assert torch.equal(torch.stack([half.data[name] for half in halves], 1).flatten(0, 1), batch.data[name])
         parameters = list(rounds.learners[player].parameters)
         [p.requires_grad_(True) for p in parameters]
         total = sum(sum(terms(player, half).values()) for half in halves) / 2

@@ -13,6 +13,7 @@ from torch.nn.utils import parametrize
 
 from gantrain.networks.layers import StddevLayer
 from gantrain.training.rounds import Rounds
+from gantrain.tricks import Trick
 from gantrain.tricks.minibatch_discrimination import MinibatchLayer
 from gantrain.tricks.virtual_batch_norm import ReferenceNorm
 
@@ -79,6 +80,9 @@ def check_what_is_judged(rounds: Rounds, turn: Moment) -> None:
     own = turn.player == "discriminator"
     x = turn.batch.data["real"] if own else turn.made.x
     for trick in rounds.game.tricks.each():
+        if type(trick).augment is Trick.augment:  # it is not even asked
+            assert not turn.calls[f"{trick.name}.augment"]
+            continue
         (given, _), augmented = turn.calls[f"{trick.name}.augment"][0]
         assert torch.equal(given, x)
         x = augmented

@@ -170,6 +170,7 @@ def test_a_few_labels_can_well_be_of_one_class(facts: Facts) -> None:
         (14.0, replace(PICTURES, settings=frozenset({"upsample"}), upsample="transposed"), "upsample=nearest"),
         (14.0, replace(PICTURES, settings=frozenset({"upsample"}), upsample="nearest"), "upsample=pixelshuffle"),
         (14.0, PICTURES, "networks=dcgan"),
+        (14.0, replace(PICTURES, convolves=True), "trainer.steps=2000"),
         (-14.0, replace(PICTURES, settings=frozenset({"upsample"}), upsample="transposed"), "trainer.steps=2000"),
         (-14.0, replace(PICTURES, penalties={"r1": 1}, weights={"r1": 10.0}), "loss.penalties.r1.weight=1"),
     ],

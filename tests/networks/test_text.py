@@ -101,6 +101,21 @@ def test_a_text_stands_at_each_place_of_the_last_maps() -> None:
     assert samples_meet(TextDiscriminator(partial(DCGANDiscriminator, width=4, norm="none"), SHAPE, 6, 3, "batch"))
 
 
+@pytest.mark.parametrize("autocast", [False, True])
+def test_by_projection_the_logit_has_the_inner_product_of_features_and_text(autocast: bool) -> None:
+    network = partial(DCGANDiscriminator, width=4, norm="none")
+    discriminator = TextDiscriminator(network, SHAPE, 6, 3, conditioning="projection")
+    x, text = torch.randn(5, *SHAPE), 50 * torch.randn(5, 6)
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast), torch.no_grad():
+        logits, features = discriminator.score(x, text=text)
+    alone = features.float() @ discriminator.head.weight[0] + discriminator.head.bias
+    wanted = alone + ((text @ discriminator.project.weight.T) * features.float()).sum(1)
+    assert torch.allclose(logits, wanted, rtol=2e-2 if autocast else 1e-5, atol=2e-2 if autocast else 1e-5)
+    assert not torch.allclose(logits, alone, atol=2e-2)
+    spectral = partial(DCGANDiscriminator, width=4, norm="none", spectral_norm=True)
+    assert has_spectral_norm(TextDiscriminator(spectral, SHAPE, 6, 3, conditioning="projection").project)
+
+
 def test_what_belongs_together_is_chosen_among_all_that_is_wrong() -> None:
     products = torch.tensor([[2.0, 0.5, 1.8], [1.4, 1.0, -3.0], [0.0, 0.2, 0.1]], requires_grad=True)
     wrong = torch.tensor([[0, 1, 1], [1, 0, 1], [0, 1, 0]], dtype=torch.bool)

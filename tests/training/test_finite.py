@@ -204,8 +204,8 @@ def test_samples_that_are_no_numbers_are_not_good(
 
 
 def test_layers_that_are_frozen_from_the_start_stay_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    def frozen_game(*given: object) -> object:
-        game = build_game(*given)  # type: ignore[arg-type]
+    def frozen_game(*given: object, **named: object) -> object:
+        game = build_game(*given, **named)  # type: ignore[arg-type]
         for name in ("generator", "discriminator"):
             next(game.get_submodule(name).parameters()).requires_grad_(False)
         return game

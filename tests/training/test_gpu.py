@@ -14,6 +14,7 @@ from gantrain.commands.assembly import build_game, build_learners, plain
 from gantrain.commands.parts import build_parts
 from gantrain.config import build
 from gantrain.data import DataContext
+from gantrain.training.execution import choose_execution
 from gantrain.training.finite import check_state
 from gantrain.training.machine import choose_machine
 from gantrain.training.rounds import Progress, Rounds
@@ -21,20 +22,23 @@ from gantrain.training.rounds import Progress, Rounds
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")]
 
 
-def losses(*words: str) -> list[dict[str, float]]:
+def losses(*words: str, execution: str = "eager", steps: int = 4, observe: bool = True) -> list[dict[str, float]]:
     cfg = config(*words, "trainer.device=cuda")
     game = build_game(cfg)
     machine = choose_machine("cuda", cfg.trainer.precision.value, game)
     machine.place(game)
     place = DataContext(Path("data"), machine.device, cfg.seed, cfg.trainer.data_budget)
     batches = build(plain(cfg.dataset), "dataset").open(place)
-    rounds = Rounds(game, build_learners(cfg, game), batches, machine, cfg.seed, 1000, 32)
+    said: list[str] = []
+    how = choose_execution(execution, game, machine, 1000, said.append)
+    rounds = Rounds(game, build_learners(cfg, game), batches, machine, cfg.seed, 1000, 32, execution=how)
     rounds.begin()
     progress, found = Progress(), []
-    for _ in range(4):
-        rounds.play(progress, observe=True)
+    for _ in range(steps):
+        rounds.play(progress, observe=observe)
         found.append(rounds.meter.read())
     batches.close()
+    assert not said
     return found
 
 
@@ -47,6 +51,17 @@ def test_bf16_stays_near_fp32(model: str, loss: str) -> None:
     for tag in exact:
         if tag.startswith("loss/"):
             assert rough[tag] == pytest.approx(exact[tag], rel=0.1, abs=0.05), tag
+
+
+@pytest.mark.parametrize("execution", ["graph", "compile"])
+@pytest.mark.parametrize("loss", ["nonsaturating", "wgan_gp", "r3"])
+@pytest.mark.parametrize("model", ["mlp", "dcgan"])
+def test_every_execution_gives_the_losses_of_eager_turns(model: str, loss: str, execution: str) -> None:
+    words = ["dataset=digits", f"model={model}", f"loss={loss}", "trainer.precision=fp32"]
+    eager, faster = (losses(*words, execution=how, steps=8, observe=False) for how in ("eager", execution))
+    assert faster[0] == pytest.approx(eager[0], rel=1e-4, abs=1e-6)
+    for a, b in zip(eager, faster, strict=True):  # small differences grow
+        assert b == pytest.approx(a, rel=0.1, abs=0.05)
 
 
 def test_same_seed_same_bits() -> None:

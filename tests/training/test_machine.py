@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 from conftest import CPU, config, round_of
@@ -33,6 +35,50 @@ def test_bf16_by_itself_for_convolutions_where_the_processor_is_made_for_it(
         assert choose_machine("cpu", "fp32", game).dtype == torch.float32
 
 
+@pytest.fixture
+def kernel_flags() -> Iterator[None]:
+    """PyTorch's flags are the process's own: as they were before, afterwards."""
+    owners = [(torch.backends.cudnn, name) for name in ("deterministic", "benchmark", "allow_tf32")]
+    owners += [(torch.backends.cuda.matmul, "allow_tf32")]
+    before = [getattr(owner, name) for owner, name in owners]
+    for owner, name in owners:
+        setattr(owner, name, True)
+    yield
+    for (owner, name), value in zip(owners, before, strict=True):
+        setattr(owner, name, value)
+
+
+@pytest.mark.parametrize("words", [["trainer.deterministic=true"], ["trainer.deterministic=false"], []])
+@pytest.mark.usefixtures("kernel_flags")
+def test_kernels_on_a_gpu_are_timed_unless_bits_are_to_be_the_same(
+    words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cudnn, products = torch.backends.cudnn, torch.backends.cuda.matmul
+    moved: list[object] = []
+    monkeypatch.setattr(nn.Module, "to", lambda module, *given, **named: moved.append(given))
+    monkeypatch.setattr(machines, "choose_device", lambda word, local=None: torch.device("cuda"))
+    cfg = config(*RING, *words, "trainer.precision=fp32")
+    game = build_game(cfg)
+    machine = choose_machine("cuda", "fp32", game, cfg.trainer.deterministic)
+    machine.place(game)
+    same = words == ["trainer.deterministic=true"]
+    assert (cudnn.deterministic, cudnn.benchmark) == (same, not same)
+    assert not cudnn.allow_tf32
+    assert not products.allow_tf32
+    assert moved == [(torch.device("cuda"),)], "float32 on a GPU stays in cuDNN's own order"
+    Machine(torch.device("cuda")).place(game)
+    assert cudnn.deterministic, "what samples and evaluates does not time kernels"
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_pictures_lie_channels_last_on_a_cpu(dtype: torch.dtype) -> None:
+    game = build_game(config(*DCGAN))
+    Machine(CPU, dtype).place(game)
+    kernels = [p for p in game.parameters() if p.dim() == 4 and min(p.shape) > 1]
+    assert kernels
+    assert all(p.is_contiguous(memory_format=torch.channels_last) for p in kernels)
+
+
 def test_threads_are_for_convolutions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machines, "_DEFAULT_THREADS", 3)
     chosen: list[int] = []
@@ -45,7 +91,7 @@ def test_threads_are_for_convolutions(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("loss", ["wgan_gp", "r1", "dragan"])
 def test_a_penalty_is_taken_without_autocast(loss: str) -> None:
     rounds = round_of(*DCGAN, f"loss={loss}", "trainer.batch_size=4", "loss.n_critic=1")
-    rounds.machine = Machine(CPU, torch.bfloat16)
+    rounds.machine = rounds.execution.machine = Machine(CPU, torch.bfloat16)
     seen: list[tuple[bool, bool]] = []
 
     def note(_: nn.Module, given: tuple[torch.Tensor, ...]) -> None:

@@ -9,7 +9,6 @@ from conftest import round_of
 from gantrain.training.meter import Meter
 from gantrain.training.rounds import Rounds
 from gantrain.training.state import Progress
-from gantrain.turns import Batch, TurnPlan
 
 POINTS = ["dataset=ring8", "trainer.batch_size=16", "tricks=[]"]
 
@@ -36,10 +35,12 @@ def updated(*words: str) -> dict[str, torch.Tensor]:
         ["model=gman", "loss=lsgan", "model.aggregate=mean", "model.drop_discriminator=0.5"],
         ["model=infogan", "networks@model=mlp", "loss=nonsaturating"],
         ["model=cgan", "networks@model=mlp", "loss=r1", "model.conditioning=concat"],
+        ["model=cgan", "networks@model=mlp", "loss=hinge", "model.mismatched=0.3", "model.conditioning=concat"],
+        ["loss=nonsaturating", "tricks=[instance_noise,label_flipping]", "model.discriminator.dropout=0.3"],
     ],
 )
 def test_parts_of_a_batch_are_slices_of_it(words: list[str]) -> None:
-    """Data, latents and what all samples share are drawn whole, so that parts add up to the very same turn."""
+    """Data, latents, noise and what all samples share are drawn whole, so that parts add up to the very same turn."""
     whole, parts = updated(*words), updated(*words, "trainer.accumulate=4")
     for name, value in whole.items():
         torch.testing.assert_close(parts[name], value, rtol=1e-9, atol=1e-12)
@@ -55,17 +56,6 @@ def test_equal_plans_run_the_same_operations() -> None:
     assert [plan.top_k_share for plan in generators] == pytest.approx([1.0, 1.0, 0.99, 0.99])
     assert len(set(generators)) == 2
     assert [plan.played for plan in generators] == [0, 1, 2, 3]
-
-
-def test_a_part_is_a_slice_of_data_and_latents() -> None:
-    x = torch.arange(12.0).view(6, 2)
-    batch = Batch({"real": x, "label": torch.arange(6)}, {"noise": -x}, torch.tensor(7), TurnPlan(("r1",)))
-    part = batch.part(2, 3)
-    assert torch.equal(part.data["real"], x[2:5])
-    assert part.data["label"].tolist() == [2, 3, 4]
-    assert torch.equal(part.latent["noise"], -x[2:5])
-    assert part.step is batch.step
-    assert part.plan is batch.plan
 
 
 class Growth:

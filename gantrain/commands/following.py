@@ -1,0 +1,66 @@
+"""What every process of a run does but the first: it plays with the others, and leaves no trace."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from gantrain.commands.parts import begin, build_parts, build_rounds, open_data
+from gantrain.commands.together import hear
+from gantrain.commands.train import limits_of, sample_prober
+from gantrain.report.console import Console
+from gantrain.runs import RunFolder
+from gantrain.training import loop
+from gantrain.training.loop import Run
+from gantrain.training.ranks import Ranks
+from gantrain.training.state import Progress
+
+
+class Nothing:
+    """Takes every call and does nothing, in the place of what the first process alone writes or says."""
+
+    def __getattr__(self, name: str) -> Nothing:
+        return self
+
+    def __call__(self, *_: object, **__: object) -> Nothing:
+        return self
+
+
+def follow(ranks: Ranks) -> None:
+    """Trains with the others as the first process tells.
+
+    Raises:
+        UserError: what it tells is not possible here.
+        Stopped: by a signal to any of them.
+    """
+    cfg, state = hear(ranks)
+    console = Console(quiet=True)
+    parts = build_parts(cfg, state, console.say_once, ranks)
+    with closing(open_data(parts, ranks)) as batches:
+        rounds = build_rounds(cfg, parts, batches, console.say, ranks)
+        begin(rounds, again=state is not None)
+        if cfg.debug.dry:
+            rounds.play(Progress(), observe=True)
+            rounds.meter.read()
+            return
+        folder = RunFolder(Path(ranks.first(str)))
+        if folder.path.is_dir():  # another computer may not see it
+            ranks.when_lost(partial(folder.status.end, "failed"))
+        nothing: Any = Nothing()
+        loop.train(
+            Run(
+                rounds=rounds,
+                progress=parts.progress,
+                limits=limits_of(cfg, parts.metrics),
+                status=nothing,
+                checkpoints=nothing,
+                recorder=nothing,
+                console=console,
+                render_picture=nothing,
+                evaluate=dict,
+                probe_samples=sample_prober(cfg, parts, rounds),
+                watch=nothing,
+            )
+        )

@@ -1,0 +1,173 @@
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import lines_of, only_run, round_of
+from torch import Tensor
+
+from gantrain.cli import main
+from gantrain.errors import UserError
+from gantrain.training.execution import LONG, Body, Compiled, Eager, Faster, choose_execution
+from gantrain.training.machine import Machine
+from gantrain.training.rounds import Rounds
+from gantrain.training.state import Progress
+from gantrain.turns import Batch
+
+SMALL = ["dataset=digits", "model=dcgan", "trainer.batch_size=8", "model.generator.width=4"]
+SMALL += ["model.discriminator.width=4", "trainer.precision=fp32"]
+NORMALISED = [*SMALL, "loss=nonsaturating", "tricks=[ema]"]
+
+QUICK = {"mlp, R1 and R2": ["dataset=ring8"], "dcgan, gradient penalty": [*SMALL, "loss=wgan_gp"]}
+MORE = {
+    "batch norm": NORMALISED,
+    "spectral norm": [*SMALL, "loss=hinge", "tricks=[spectral_norm,ema]"],
+    "dragan": [*SMALL, "loss=dragan"],
+    "relativistic, in two parts": [*SMALL, "loss=rpgan", "trainer.accumulate=2"],
+    "in two parts": [*SMALL, "loss=r1", "trainer.accumulate=2"],
+    "lazy": ["dataset=ring8", "loss=r1", "loss.penalties.r1.every=2"],
+    "augmented": [*SMALL, "loss=r1", "tricks=[diffaugment]"],
+    "bf16": [*SMALL[:-1], "trainer.precision=bf16", "loss=r1"],
+    **{game: [f"experiment={game}_digits", "trainer.batch_size=8"] for game in ("cgan", "acgan", "bigan", "infogan")},
+    "sgan": ["experiment=sgan_digits", "trainer.batch_size=20"],
+    "gman": ["experiment=gman_ring8"],
+    "madgan": ["experiment=madgan_ring8"],
+}
+
+
+def played(execution: Callable[[Rounds], Eager], words: list[str], steps: int = 3) -> tuple[list[Tensor], list[object]]:
+    """Parameters and buffers after a few steps, and what was logged in them."""
+    rounds = round_of(*words, "trainer.steps=1000")
+    rounds.execution = execution(rounds)
+    progress, logged = Progress(), []
+    for step in range(steps):
+        rounds.play(progress, observe=step == 1)
+        logged.append(rounds.meter.read())
+    return [*rounds.game.parameters(), *rounds.game.buffers()], logged
+
+
+def check_equal(execution: Callable[[Rounds], Eager], words: list[str]) -> None:
+    (eager, wanted), (faster, found) = (
+        played(how, words) for how in (lambda rounds: Eager(rounds.game, rounds.machine), execution)
+    )
+    assert found == wanted
+    assert all(torch.equal(a, b) for a, b in zip(eager, faster, strict=True))
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_compiled_turns_are_those_of_eager_ones(name: str) -> None:
+    said: list[str] = []
+    check_equal(lambda rounds: Compiled(rounds.game, rounds.machine, said.append, backend="aot_eager"), QUICK[name])
+    assert not said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MORE)
+def test_more_compiled_turns_are_those_of_eager_ones(name: str) -> None:
+    said: list[str] = []
+    check_equal(lambda rounds: Compiled(rounds.game, rounds.machine, said.append, backend="aot_eager"), MORE[name])
+    assert not said
+
+
+class Given(Faster):
+    """Turns by what a function makes of their bodies."""
+
+    how = "given"
+
+    def __init__(self, rounds: Rounds, make: Callable[[Body], Body], say: Callable[[str], None]) -> None:
+        super().__init__(rounds.game, rounds.machine, say)
+        self._make = make
+
+    def piece(self, player: str, body: Body) -> Body:
+        return self._make(body)
+
+
+def changed(change: Callable[[Tensor], Tensor]) -> Callable[[Body], Body]:
+    """Bodies with every gradient changed."""
+
+    def make(body: Body) -> Body:
+        def piece(batch: Batch) -> tuple[dict[str, Tensor], list[Tensor | None]]:
+            terms, gradients = body(batch)
+            return terms, [None if gradient is None else change(gradient) for gradient in gradients]
+
+        return piece
+
+    return make
+
+
+def untraceable(body: Body) -> Body:
+    raise RuntimeError("no such operation\nmore of it")
+
+
+def failing_later(body: Body) -> Body:
+    calls = []
+
+    def piece(batch: Batch) -> tuple[dict[str, Tensor], list[Tensor | None]]:
+        calls.append(batch)
+        if len(calls) > 2:
+            raise RuntimeError("too many shapes")
+        return body(batch)
+
+    return piece
+
+
+KEEPING = [*SMALL, "loss=nonsaturating", "tricks=[experience_replay,lecam]", "tricks.experience_replay.size=24"]
+KEEPING += ["tricks.lecam.start=1"]
+
+
+@pytest.mark.parametrize(
+    "words", [NORMALISED, [*NORMALISED, "trainer.accumulate=2"], [*SMALL, "loss=wgan_gp"], KEEPING]
+)
+def test_to_look_at_a_faster_turn_changes_nothing(words: list[str]) -> None:
+    """Running statistics, what was drawn, and gradients that lie otherwise in memory than their parameters."""
+    said: list[str] = []
+    turned = changed(lambda gradient: gradient.transpose(0, -1).contiguous().transpose(0, -1))
+    check_equal(lambda rounds: Given(rounds, turned, said.append), words)
+    assert not said
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (changed(lambda gradient: gradient * 1.01), "off by 1%"),
+        (untraceable, "RuntimeError: no such operation"),
+        (failing_later, "RuntimeError: too many shapes"),
+    ],
+)
+def test_what_does_not_do_stays_eager_and_is_said_once(make: Callable[[Body], Body], reason: str) -> None:
+    said: list[str] = []
+    words = ["dataset=ring8", "loss=r1", "loss.penalties.r1.every=2", "trainer.batch_size=16"]
+    check_equal(lambda rounds: Given(rounds, make, said.append), words)
+    of_d, of_g = said
+    assert "turns of discriminator" in of_d
+    assert "turns of generator" in of_g
+    assert all("execution=given" in line and reason in line for line in said)
+
+
+def test_which_execution_a_run_takes() -> None:
+    small, large = (round_of(*words).game for words in (["dataset=ring8"], SMALL))
+    machine = Machine(torch.device("cpu"))
+
+    def chosen(word: str, game: object, steps: int) -> type:
+        return type(choose_execution(word, game, machine, steps, print))  # type: ignore[arg-type]
+
+    assert chosen("auto", small, LONG - 1) is Eager
+    assert chosen("auto", large, LONG) is Eager
+    assert chosen("eager", small, LONG) is Eager
+    assert chosen("compile", large, 1) is Compiled
+    assert chosen("auto", small, LONG) is (Compiled if shutil.which("g++") else Eager)
+    with pytest.raises(UserError, match="needs CUDA, and here is cpu"):
+        chosen("graph", small, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("g++"), reason="there is no compiler of C++ here")
+def test_a_compiled_run_is_an_eager_one_to_rounding(tmp_path: Path) -> None:
+    words = ["dataset=ring8", "trainer.steps=3", "log.every=1", "metrics=none"]
+    for how in ("eager", "compile"):
+        assert main([*words, f"trainer.execution={how}", f"outputs_dir={tmp_path / how}"]) == 0
+    eager, compiled = (lines_of(only_run(tmp_path / how) / "metrics.jsonl") for how in ("eager", "compile"))
+    for wanted, found in zip(eager, compiled, strict=True):
+        losses = {tag: value for tag, value in wanted.items() if tag.startswith("loss/")}
+        assert {tag: found[tag] for tag in losses} == pytest.approx(losses, rel=1e-3)
