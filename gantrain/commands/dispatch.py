@@ -13,6 +13,7 @@ from gantrain.errors import UserError
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from gantrain.report.console import Console
     from gantrain.training.ranks import Ranks
 
 
@@ -37,7 +38,7 @@ def _train(flags: argparse.Namespace, overrides: list[str]) -> int:
 
 def _train_first(flags: argparse.Namespace, overrides: list[str], ranks: Ranks | None = None) -> int:
     """In the first of the processes that train together, or in the only one, without `ranks`."""
-    from gantrain.config import check_place, compose, hydra_at, value_of
+    from gantrain.config import value_of
 
     run, others = value_of("run", overrides)
     folder = Path(run).expanduser() if run else None
@@ -69,24 +70,33 @@ def _train_first(flags: argparse.Namespace, overrides: list[str], ranks: Ranks |
 
             resume(folder, others, console, flags.command_line, ranks=ranks or ALONE)
             return 0
-        with hydra_at(flags.config_dir):
-            cfg = compose(overrides, name)
-            if cfg.get("run") is not None:
-                raise UserError(f"run={cfg.run} goes on with a run only as it is, on the command line: leave out the +")
-            if not cfg.debug.dry:
-                check_place(cfg)
-            console.say(f"gantrain: {cfg.name}")  # at once: what follows waits for torch to load
-            from gantrain.commands.budgeting import planned
-            from gantrain.commands.train import train
-            from gantrain.training.ranks import ALONE
-
-            everyone = ranks or ALONE
-            cfg = planned(overrides, cfg, name, console, everyone.count)
-
-        train(cfg, console, flags.command_line, ranks=everyone)
+        _train_new(flags, overrides, name, console, ranks)
         return 0
     finally:
         console.close()
+
+
+def _train_new(
+    flags: argparse.Namespace, overrides: list[str], name: str, console: Console, ranks: Ranks | None
+) -> None:
+    """A new run, of the config of this name with these overrides."""
+    from gantrain.config import check_place, compose, hydra_at
+
+    with hydra_at(flags.config_dir):
+        cfg = compose(overrides, name)
+        if cfg.get("run") is not None:
+            raise UserError(f"run={cfg.run} goes on with a run only as it is, on the command line: leave out the +")
+        if not cfg.debug.dry:
+            check_place(cfg)
+        console.say(f"gantrain: {cfg.name}")  # at once: what follows waits for torch to load
+        from gantrain.commands.budgeting import planned
+        from gantrain.commands.train import train
+        from gantrain.training.ranks import ALONE
+
+        everyone = ranks or ALONE
+        cfg = planned(overrides, cfg, name, console, everyone.count)
+
+    train(cfg, console, flags.command_line, ranks=everyone)
 
 
 def _asked(flags: argparse.Namespace, overrides: list[str], command: str, one: str) -> DictConfig:
