@@ -106,6 +106,11 @@ def build_rounds(
     word = trainer.execution.value
     if trainer.reuse_fakes and word not in ("eager", "auto"):
         raise UserError(f"reuse_fakes joins two turns, and execution={word} takes each by itself: use eager or auto")
+    if trainer.reuse_fakes and trainer.on_nonfinite is OnNonfinite.skip:
+        raise UserError(
+            "on_nonfinite=skip puts back what D's turn changed, through which reuse_fakes has G learn: use "
+            "on_nonfinite=rollback or stop, or reuse_fakes=false"
+        )
     word = "eager" if trainer.reuse_fakes else word
     execution = choose_execution(word, game, machine, trainer.steps, say, ranks.count)
     return Rounds(

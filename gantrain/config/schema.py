@@ -41,9 +41,9 @@ class Trainer:
     precision: Precision = Precision.auto
     """auto, fp32 or bf16. auto: bf16 for convolutions on processors made for it, else fp32."""
     deterministic: bool = False
-    """On a GPU: the same seed gives the same bits, and a run that goes on equals one that never stopped to the bit.
-    Else cuDNN takes the kernels that it finds fastest, and both hold to rounding, which games enlarge over many steps.
-    On a CPU they hold to the bit in any case. TF32 is used nowhere."""
+    """On a GPU: cuDNN takes its kernels by a rule, so that convolutions give the same bits from the same seed. Else it
+    takes those that it finds fastest, and a run holds to rounding, which games enlarge over many steps. On a CPU a run
+    holds to the bit in any case. TF32 is used nowhere."""
     execution: Execution = Execution.auto
     """How a turn runs."""
     reuse_fakes: bool = False

@@ -99,6 +99,8 @@ class TextToImage(Standard):
         within(WIDTH, text_width=text_width)
         within(COUNT, encoder_steps=encoder_steps)
         within("[1, 10000]", encoder_batches=encoder_batches)
+        if conditioning == "projection" and norm != "none":
+            raise ValueError("norm is of the layers of conditioning=concat: leave model.norm out, or set that")
         if norm == "batch" and loss.per_sample:
             raise ValueError(
                 "samples meet in batch norm, but this loss takes a gradient per sample: set model.norm=layer"

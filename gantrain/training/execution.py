@@ -77,11 +77,13 @@ class Faster(Eager):
         raise NotImplementedError
 
     def backward(self, player: str, parameters: Sequence[nn.Parameter], batch: Batch, parts: int) -> Terms:
+        if self.game.observing:  # who watches wants to look between the operations
+            return super().backward(player, parameters, batch, parts)
         key = (player, batch.plan, playing())
         if key not in self._pieces:
             self._pieces[key] = self._made(player, self._body(player, parameters), batch)
         piece = self._pieces[key]
-        if piece is None or self.game.observing:  # who watches wants to look between the operations
+        if piece is None:
             return super().backward(player, parameters, batch, parts)
         try:
             terms, gradients = piece(batch)
@@ -249,8 +251,8 @@ def choose_execution(
 ) -> Eager:
     """How the gradients of a run of so many steps are taken, on each of so many devices.
 
-    `auto` compiles long runs of networks without convolutions on a CPU, and leaves all others eager. It follows from
-    the config alone, so that a run that goes on does as it did.
+    `auto` compiles long runs of networks without convolutions on a CPU where there is a compiler, and leaves all others
+    eager: by a rule and never by a timing.
 
     Raises:
         UserError: what was asked for is not here.
@@ -272,7 +274,11 @@ def choose_execution(
 
 
 def can_compile() -> bool:
-    """Whether there is a compiler of C++ for torch.compile to call."""
+    """Whether PyTorch can trace gradients, and there is a compiler of C++ for it to call."""
+    import torch._dynamo.config as tracing
+
+    if not hasattr(tracing, "trace_autograd_ops"):
+        return False
     compilers = (os.environ.get("CXX"), "g++", "clang++", "cl" if os.name == "nt" else None)
     return any(shutil.which(name) for name in compilers if name)
 

@@ -46,6 +46,7 @@ class Liveness:
         hosts = list(dict.fromkeys(node for node, _ in known))
         leads = number == min(k for k, (node, _) in enumerate(known) if node == host)
         self._host, self._next_host = host, hosts[(hosts.index(host) + 1) % len(hosts)] if leads else host
+        self._of_next = [f"done/{k}" for k, (node, _) in enumerate(known) if node == self._next_host]
         self._thread = threading.Thread(target=self._look_after, name="liveness", daemon=True)
         self._thread.start()
 
@@ -91,7 +92,7 @@ class Liveness:
                 if self._next_host != self._host and self._store.check([f"beat/{self._next_host}"]):
                     beat = self._store.get(f"beat/{self._next_host}")
                     heard, since = beat, since if beat == heard else time.monotonic()
-                    if time.monotonic() - since > SILENT:
+                    if time.monotonic() - since > SILENT and not self._store.check(self._of_next):
                         self._found(f"nothing is heard of {self._next_host}")
                 self._sentence = self._store.get("fault").decode() if self._store.check(["fault"]) else ""
             except Exception:  # the store is gone with the process that held it

@@ -16,6 +16,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from gantrain.training.finite import NotFinite
 from gantrain.training.liveness import Liveness
 from gantrain.training.ranks import DeviceLost, Ranks, Result
 
@@ -108,7 +109,8 @@ class Processes(Ranks):
         except Exception as error:
             _outlive_the_launcher()
             # what a broken connection raises, here or in a backward pass, is a RuntimeError
-            sentence = self._liveness.lost() if isinstance(error, RuntimeError) else None
+            broken = isinstance(error, RuntimeError) and not isinstance(error, NotFinite)  # which all find at once
+            sentence = self._liveness.lost() if broken else None
             if sentence is None:
                 self._liveness.failed(error)
             if self.number and not torch.cuda.is_available():

@@ -41,7 +41,8 @@ class Stepping:
         self._optimizer = optimizer
         self._parameters: list[Tensor] = list(parameters)
         self._moments: Moments | None = None
-        self._kernel = torch._fused_adamw_ if type(optimizer) is AdamW else torch._fused_adam_
+        decoupled = optimizer.param_groups[0].get("decoupled_weight_decay", type(optimizer) is AdamW)
+        self._kernel = torch._fused_adamw_ if decoupled else torch._fused_adam_
 
     def __call__(self) -> None:
         gradients = [parameter.grad for parameter in self._parameters if parameter.grad is not None]
