@@ -13,28 +13,22 @@ import numpy as np
 
 from gantrain.captions import alphabet_of
 from gantrain.data.augment import Augment
-from gantrain.data.batches import Batches
 from gantrain.data.captions import FILE as CAPTIONS
 from gantrain.data.captions import LONGEST, captions_below, captions_of, codes_of
+from gantrain.data.class_folders import ClassFolders
 from gantrain.data.fitting import Fit, Fitting, sides
 from gantrain.data.glance import GLANCED, glance_at
-from gantrain.data.originals import Original, printable
+from gantrain.data.originals import Original
 from gantrain.data.packing import pack_pictures
 from gantrain.data.pictures import CONVERT, MODES, files_below, open_picture, picture_places, pictures_below
-from gantrain.data.source import DataContext, PackedSource, different_files, fingerprint_of
+from gantrain.data.source import DataContext, PackedSource, fingerprint_of
 from gantrain.errors import UserError
 from gantrain.ranges import WIDTH, within
 
 NO_PATH = "dataset=image_folder needs the folder of your pictures: add dataset.path=…"
 
 
-def class_of(picture: Path, folder: Path) -> str:
-    """The first sub-folder is the class; pictures at the top have the class ""."""
-    inside = picture.relative_to(folder).parts
-    return inside[0] if len(inside) > 1 else ""
-
-
-class ImageFolder(PackedSource):
+class ImageFolder(ClassFolders):
     """The user's own pictures: any nesting, size and mode; a sub-folder is a class.
 
     A folder that has a captions.csv gives captions: "caption" (N, L) character codes, of which 0 pads, and "shown" and
@@ -58,6 +52,7 @@ class ImageFolder(PackedSource):
     name = "image_folder"
     version = 3
     fitting: Fitting
+    files_below = staticmethod(pictures_below)
 
     def __init__(
         self,
@@ -88,7 +83,7 @@ class ImageFolder(PackedSource):
             raise UserError(NO_PATH)
         folder = Path(settings["path"]).expanduser()
         if key == "classes":
-            return len({class_of(f, folder) for f in pictures_below(folder)})
+            return len(cls.class_folders(folder))
         if key == "caption_length" and settings.get("alphabet", "auto") is None:
             return None
         if key in ("alphabet", "caption_length"):
@@ -99,20 +94,6 @@ class ImageFolder(PackedSource):
     @classmethod
     def reason(cls, key: str, settings: Mapping[str, Any]) -> str:
         return glance_at(Path(settings["path"]).expanduser()).reason(key) if key in GLANCED else ""
-
-    def count(self, data_dir: Path) -> int | None:
-        return different_files(pictures_below(self.path))
-
-    def class_names(self, data_dir: Path) -> Sequence[str]:
-        found = sorted({class_of(f, self.path) for f in pictures_below(self.path)})
-        return [printable(name) or "(no sub-folder)" for name in found]
-
-    def open(self, context: DataContext) -> Batches:
-        fields = self.fields(context)
-        found = int(fields["label"].max()) + 1
-        if self.classes and found > self.classes:
-            raise UserError(f"{self.path} has {found} classes, but dataset.classes={self.classes}")
-        return self._serve(fields, context)
 
     def settings(self, data_dir: Path) -> dict[str, Any]:
         fitted = {"size": list(self.fitting.size), "fit": self.fitting.fit}
@@ -128,9 +109,7 @@ class ImageFolder(PackedSource):
 
     def pack(self, data_dir: Path, folder: Path, say: Callable[[str], None]) -> dict[str, np.ndarray]:
         files = pictures_below(self.path)
-        names = [class_of(f, self.path) for f in files]
-        number = {name: k for k, name in enumerate(sorted(set(names)))}
-        labels = np.asarray([number[name] for name in names], dtype=np.int64)
+        labels = self._labels(files)
         codes = None
         if self.alphabet and self.caption_length:
             codes = codes_of(captions_of(files, self.path), self.alphabet, self.caption_length, say)

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from gantrain.data.batches import Batches
 from gantrain.data.cache import pack_folder
-from gantrain.data.folders import class_of
+from gantrain.data.class_folders import ClassFolders
 from gantrain.data.originals import printable
 from gantrain.data.pictures import files_below
 from gantrain.data.recordings import Cutting, Recordings, pack_sounds
 from gantrain.data.sounds import OTHERS, has_soundfile, is_sound, readable
-from gantrain.data.source import DataContext, PackedSource, different_files, fingerprint_of
+from gantrain.data.source import DataContext, fingerprint_of
 from gantrain.errors import UserError
 from gantrain.ranges import LENGTH, WIDTH, within
 
@@ -47,7 +46,7 @@ def sounds_below(folder: Path) -> list[Path]:
     return found
 
 
-class SoundFolder(PackedSource):
+class SoundFolder(ClassFolders):
     """The user's own sounds: any nesting, rate, number of channels and bits; a sub-folder is a class.
 
     WAV is read with soundfile where that is installed, which reads FLAC, Ogg, MP3 and AIFF too, else with scipy. Files
@@ -70,6 +69,7 @@ class SoundFolder(PackedSource):
     name = "sound_folder"
     suited_metrics = ("mind_spectrogram", "diversity_spectrogram")
     rate: int
+    files_below = staticmethod(sounds_below)
 
     def __init__(
         self,
@@ -98,26 +98,12 @@ class SoundFolder(PackedSource):
             raise UserError(NO_PATH)
         folder = Path(settings["path"]).expanduser()
         if key == "classes":
-            return len({class_of(file, folder) for file in sounds_below(folder)})
+            return len(cls.class_folders(folder))
         return super().auto(key, settings, data_dir)
-
-    def count(self, data_dir: Path) -> int | None:
-        return different_files(sounds_below(self.path))
-
-    def class_names(self, data_dir: Path) -> Sequence[str]:
-        found = sorted({class_of(file, self.path) for file in sounds_below(self.path)})
-        return [printable(name) or "(no sub-folder)" for name in found]
 
     def recordings(self, context: DataContext) -> Recordings | None:
         """What the files of the pack were, which must be there."""
         return Recordings.read(pack_folder(context.cache, self._facts(context)))
-
-    def open(self, context: DataContext) -> Batches:
-        fields = self.fields(context)
-        found = int(fields["label"].max()) + 1
-        if self.classes and found > self.classes:
-            raise UserError(f"{self.path} has {found} classes, but dataset.classes={self.classes}")
-        return self._serve(fields, context)
 
     def settings(self, data_dir: Path) -> dict[str, Any]:
         return {"path": str(self.path.resolve()), **vars(self.cutting), "soundfile": has_soundfile()}
@@ -127,8 +113,5 @@ class SoundFolder(PackedSource):
 
     def pack(self, data_dir: Path, folder: Path, say: Callable[[str], None]) -> dict[str, np.ndarray]:
         files = sounds_below(self.path)
-        names = [class_of(file, self.path) for file in files]
-        number = {name: k for k, name in enumerate(sorted(set(names)))}
-        labels = np.asarray([number[name] for name in names], dtype=np.int64)
         real, kept = pack_sounds(files, self.path, folder, self.cutting, say)
-        return {"real": real, "label": labels[kept]}
+        return {"real": real, "label": self._labels(files)[kept]}
