@@ -56,16 +56,17 @@ def export(asked: DictConfig, console: Console) -> Path:
     cfg, step = config_of(state, str(checkpoint)), state["progress"]["step"]
     game = build_game(cfg, to_train=False)
     load_game(game, state, str(checkpoint))
+    words = {} if asked.to is None else {"to": str(asked.to)}
     if not asked.ema:
         game.averages.clear()
     try:
-        sampler = Sampler(game, state["data"], step)
+        sampler = Sampler(game, state["data"], step, words)
     except ValueError as error:
-        raise UserError(f"gantrain export: {error}, so that there is nothing to hand over by itself") from error
+        raise UserError(f"gantrain export: {error}") from error
     run = RunFolder.of(path)
     home = run if run.has_config else RunFolder(checkpoint.parent)
     seed_default(mix(cfg.seed, Purpose.SAMPLES), torch.device("cpu"))
-    card = card_of(cfg, state["config"], home, checkpoint.name, step, game, sampler)
+    card = card_of(cfg, state["config"], home, checkpoint.name, step, game, sampler, words)
     content = {"safetensors": _safetensors, "torch": _torch, "onnx": _onnx}[kind](sampler, card)
     target = _target(home, asked, step, card["averaged"], kind)
     with replacing(target) as stream:

@@ -36,7 +36,9 @@ def generator_of(card: str | Path | Mapping[str, Any], tensors: Mapping[str, Ten
         raise UserError(f"{what} is no card of an exported generator")
     game = build_game(config_of(card, what), to_train=False)
     game.averages.clear()
-    sampler = Sampler(game, {name: tensors[name] for name in ("mean", "std") if name in tensors}, card["step"])
+    sampler = Sampler(
+        game, {name: tensors[name] for name in ("mean", "std") if name in tensors}, card["step"], card.get("asked")
+    )
     try:
         sampler.load_state_dict(dict(tensors))
     except RuntimeError as error:
@@ -45,7 +47,14 @@ def generator_of(card: str | Path | Mapping[str, Any], tensors: Mapping[str, Ten
 
 
 def card_of(
-    cfg: DictConfig, config: str, home: RunFolder, checkpoint: str, step: int, game: Game, sampler: Sampler
+    cfg: DictConfig,
+    config: str,
+    home: RunFolder,
+    checkpoint: str,
+    step: int,
+    game: Game,
+    sampler: Sampler,
+    asked: Mapping[str, str],
 ) -> dict[str, Any]:
     """What an exported generator is, in plain values.
 
@@ -53,6 +62,7 @@ def card_of(
         config: the run's, as text.
         home: of the run, for the figures that were measured of this step, and the command that made it.
         checkpoint: the name of its file.
+        asked: the words that chose among the networks of the run.
     """
     averaged = any(player in game.averages for player in game.generators)
     words, examples = game.latents_in_words(), sampler.examples(2)
@@ -70,6 +80,7 @@ def card_of(
         "checkpoint": checkpoint,
         "step": step,
         "averaged": averaged,
+        "asked": dict(asked),
         "dataset": {
             "kind": cfg.dataset._target_.rpartition(".")[2],
             "shape": list(cfg.data.shape),

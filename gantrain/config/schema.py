@@ -210,5 +210,6 @@ class ExportRequest:
     run: str | None = None
     format: str = "safetensors"
     out: str | None = None
+    to: str | None = None
     checkpoint: str = "last"
     ema: bool = True

@@ -78,6 +78,7 @@ class CycleGAN(Adversarial):
             )
         self.weight, self.identity, self.pool = weight, identity, pool
         self.small = max(shape[1:]) <= SMALL
+        self.input_shapes = {"other": other_shape, "real": shape}
         self.generator = Translators(
             generator(shape=shape, input_shape=other_shape), generator(shape=other_shape, input_shape=shape)
         )
@@ -131,6 +132,9 @@ class CycleGAN(Adversarial):
         if self.identity:
             terms["identity"] = self.weight * self.identity * (_apart(to_b(b), b) + _apart(to_a(a), a))
         return replace(context, terms={**context.terms, **terms})
+
+    def latents_in_words(self) -> dict[str, str]:
+        return {"input": "pixels in [-1, 1] of the pictures to translate"}
 
     def request(self, n: int, asked: Mapping[str, str]) -> Request:
         if "to" in asked:

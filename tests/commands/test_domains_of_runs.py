@@ -6,8 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from conftest import Command, only_run
 from PIL import Image
+
+from gantrain.commands.exported import generator_of
 
 TINY = "dataset=digits_domains dataset.image_size=8 trainer.batch_size=4 trainer.steps=2 metrics=none log.every=1"
 NARROW = "model.generator.width=2 model.discriminator.width=2"
@@ -38,6 +41,30 @@ def test_a_run_of_cyclegan_translates_both_ways(gantrain: Command, tmp_path: Pat
     assert {"samples", "cycled", "samples_a", "cycled_b"} <= set(held)
     assert held["samples"].shape == (3, 8, 8, 3)
     assert gantrain(f"run={run}", "trainer.steps=3").returncode == 0
+
+
+@pytest.mark.usefixtures("plain_pictures")
+def test_each_of_cyclegans_translators_is_exported_by_itself(gantrain: Command, tmp_path: Path) -> None:
+    assert gantrain(*CYCLEGAN.split()).returncode == 0
+    run = only_run(tmp_path / "outputs")
+    picture = tmp_path / "picture.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(picture)
+    x = torch.from_numpy(np.asarray(picture_of(picture)) / 127.5 - 1).float().permute(2, 0, 1)[None]
+    for to in ("b", "a"):
+        assert gantrain("export", f"run={run}", f"to={to}", f"out={to}.pt").returncode == 0
+        held = torch.load(tmp_path / f"{to}.pt", weights_only=True)
+        assert held["card"]["inputs"]["input"]["shape"] == ["n", 3, 8, 8]
+        made = generator_of(held["card"], held["tensors"])(x)[0].detach().permute(1, 2, 0)
+        assert gantrain("sample", f"run={run}", f"input={picture}", f"to={to}", f"out={to}.png").returncode == 0
+        wanted = np.asarray(picture_of(tmp_path / f"{to}.png")) / 127.5 - 1
+        assert np.abs(made.numpy() - wanted).max() < 1 / 127
+    done = gantrain("export", f"run={run}", "to=c", "out=c.pt")
+    assert (done.returncode, "a or b" in done.stderr) == (2, True)
+
+
+def picture_of(file: Path) -> Image.Image:
+    with Image.open(file) as picture:
+        return picture.convert("RGB")
 
 
 @pytest.mark.usefixtures("plain_pictures")
