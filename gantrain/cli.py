@@ -14,6 +14,7 @@ from gantrain.commands.dispatch import COMMANDS
 from gantrain.commands.help import command_help, general_help
 from gantrain.commands.together import is_follower, started_together
 from gantrain.errors import Stopped, UserError
+from gantrain.untrusted import printable_lines
 
 INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 """What Hydra's --info tells about."""
@@ -26,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _run(words)
     except UserError as error:
         if not is_follower():
-            print(f"gantrain: {error}", file=sys.stderr)
+            print(f"gantrain: {printable_lines(str(error))}", file=sys.stderr)
         return 2
     except Stopped as stopped:
         return stopped.exit_code
@@ -39,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get("GANTRAIN_TRACEBACK"):
             raise
-        print(f"gantrain: {type(error).__name__}: {error}", file=sys.stderr)
+        print(f"gantrain: {type(error).__name__}: {printable_lines(str(error))}", file=sys.stderr)
         print(
             "gantrain: set GANTRAIN_TRACEBACK=1 to see where; run.log in the run's folder has it too", file=sys.stderr
         )

@@ -13,6 +13,11 @@ from typing import BinaryIO, TextIO
 
 from gantrain.errors import UserError
 
+try:
+    import fcntl
+except ImportError:  # not on Windows, where processes are told apart by nothing
+    fcntl = None  # type: ignore[assignment]
+
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
@@ -84,6 +89,28 @@ def replacing(file: Path, sync: bool = True) -> Iterator[BinaryIO]:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def locked(file: Path, wait: bool = True) -> Iterator[bool]:
+    """Holds a lock which one process at a time has, whether it is held; however the holder ends, the lock is free then.
+
+    Args:
+        file: that stands for it, made where it is missing, and which stays.
+        wait: until it is free, however long that takes.
+
+    Raises:
+        UserError: the file is a link.
+        OSError: it cannot be made.
+    """
+    with append(file) as stream:
+        try:
+            if fcntl is not None:
+                fcntl.flock(stream, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+            return
+        yield True  # closing the file gives the lock back
 
 
 def folder_in(home: Path, name: str) -> Path:

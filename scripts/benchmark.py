@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import statistics
@@ -49,7 +50,7 @@ CASES = {
 }
 """The words of each: points; pictures in batches of 64, of BigGAN of 50; sngan: as kwotsin/mimicry steps it."""
 CALM = ["tricks=[]", "metrics=none", "budget=null", "trainer.steps=1000000"]
-SETTLING = 4
+SETTLING = 5
 """Blocks at most that do not count, each long enough for a better guess of how many steps the next should have."""
 
 
@@ -83,11 +84,12 @@ class Contender:
 
     def settle(self, seconds: float) -> None:
         """Plays until everything is made, and finds how many steps take so long."""
-        for _ in range(SETTLING):
-            took = max(self.ask(self.steps)["wall"], 1e-6)
-            if took > seconds / 2 and self.steps == 1:
+        step = math.inf
+        for number in range(SETTLING):
+            step = min(step, max(self.ask(self.steps)["wall"], 1e-6) / self.steps)  # the first may compile
+            if number and self.steps == 1 and step > seconds / 2:
                 break  # one is slow enough
-            self.steps = max(1, round(seconds * self.steps / took))
+            self.steps = max(1, round(seconds / step))
 
     def median(self, clock: str) -> float:
         """Seconds of a step."""

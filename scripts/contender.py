@@ -25,7 +25,7 @@ from torch.utils.flop_counter import flop_registry
 from gantrain.commands.parts import Parts, begin, build_parts, build_rounds
 from gantrain.config import complete, compose, hydra_at
 from gantrain.data import Batches
-from gantrain.training.execution import Eager
+from gantrain.training.eager import Eager
 
 PEAK_SIDE = {"cpu": 2048, "cuda": 8192}
 """Of the square matrices whose product is the machine's peak."""

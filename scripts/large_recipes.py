@@ -42,7 +42,7 @@ class Watched(Rounds):
 
     kept = 0
 
-    def _turn(self, *arguments: Any) -> None:
+    def turn(self, *arguments: Any) -> None:
         own = {p.untyped_storage().data_ptr() for p in self.game.parameters()}
         held: dict[int, int] = {}
 
@@ -52,7 +52,7 @@ class Watched(Rounds):
             return x
 
         with saved_tensors_hooks(keep, lambda x: x):
-            super()._turn(*arguments)
+            super().turn(*arguments)
         self.kept = max(self.kept, sum(n for place, n in held.items() if place not in own))
 
 

@@ -19,7 +19,7 @@ import torch
 from omegaconf import DictConfig
 
 from gantrain.cli import main
-from gantrain.commands.assembly import build_game, build_learners, plain
+from gantrain.commands.assembly import build_game, build_learners, plain, reuses_fakes
 from gantrain.config import build, complete, compose, hydra_at
 from gantrain.data import DataContext
 from gantrain.report.pictures import ImageGrid
@@ -28,6 +28,7 @@ from gantrain.training import machine as machines
 from gantrain.training.machine import Machine
 from gantrain.training.ranks import ALONE, Ranks
 from gantrain.training.rounds import Rounds
+from gantrain.training.weights import Weights
 
 CPU = torch.device("cpu")
 pytest.register_assert_rewrite("effects", "evaluations", "playing", "small", "traces", "untrained")
@@ -70,13 +71,20 @@ def round_from(cfg: DictConfig, ranks: Ranks = ALONE) -> Rounds:
     """A round over the real data of a complete config, ready to play by these processes."""
     game = build_game(cfg, devices=ranks.count)
     machine = Machine(CPU, torch.bfloat16 if cfg.trainer.precision.value == "bf16" else torch.float32)
+    weights = Weights(ranks)
+    if cfg.trainer.shard and ranks.count > 1:
+        from gantrain.training.sharding import Sharded
+
+        weights = Sharded(game, CPU, ranks)
     machine.place(game)
     batches = build(plain(cfg.dataset), "dataset").open(DataContext(Path("data"), CPU, cfg.seed))
     learners = build_learners(cfg, game)
     trainer = cfg.trainer
     sizes = (trainer.steps, trainer.batch_size, trainer.accumulate)
-    rounds = Rounds(game, learners, batches, machine, cfg.seed, *sizes, ranks=ranks, reuse_fakes=trainer.reuse_fakes)
-    rounds.begin()
+    more = {"ranks": ranks, "weights": weights, "reuse_fakes": reuses_fakes(cfg, game)}
+    rounds = Rounds(game, learners, batches, machine, cfg.seed, *sizes, **more)
+    with weights.whole(averages=True):
+        rounds.begin()
     return rounds
 
 
@@ -89,6 +97,12 @@ def only_run(folder: Path) -> Path:
     """The folder of the only run below."""
     (run,) = [file.parent for file in folder.rglob("config.yaml")]
     return run
+
+
+def job_folder(sweep: Path, number: str) -> Path:
+    """The folder of a sweep's job, by its number such as 003."""
+    (folder,) = sweep.glob(f"{number}*")
+    return folder
 
 
 def same(a: object, b: object) -> bool:

@@ -35,6 +35,8 @@ COMMON = {
     "errors",
     "seeding",
     "shares",
+    "sharded",
+    "stacked",
     "automatic",
     "files",
     "ranges",
@@ -43,13 +45,14 @@ COMMON = {
     "schedules",
     "renamed",
     "captions",
+    "untrusted",
 }
 """Modules for every room, which import none."""
 LONG = {("gantrain.training.loop", "train")}
 """Functions that may be longer than 50 lines: the loop reads from top to bottom."""
 ON_DISK = {"config.yaml", "status.json", "metrics.jsonl", "run.log", "tfevents", "step_", "best.pt", "real.png"}
 ON_DISK |= {"final.png", "training.gif", "sweep.json", "job.json", "summary.csv"}
-ON_DISK |= {"protocols.json", "evaluations.jsonl", "report.html", "sinks.json"}
+ON_DISK |= {"protocols.json", "evaluations.jsonl", "report.html", "sinks.json", "origin.json"}
 IN_HUB = "weights.py"
 """Looks where torch.hub keeps its downloads, in a folder that happens to have the name of one of ours."""
 IN_HELP = {"cli.py": {"run.log"}}
@@ -167,6 +170,17 @@ def test_every_loss_and_penalty_has_its_name() -> None:
 
 
 def test_every_option_says_what_it_is_for() -> None:
-    for group in ("dataset", "model", "loss", "optimizer", "tricks", "trainer", "metrics", "experiment", "debug"):
+    for group in (
+        "dataset",
+        "model",
+        "loss",
+        "optimizer",
+        "tricks",
+        "trainer",
+        "metrics",
+        "experiment",
+        "sweep",
+        "debug",
+    ):
         for file in (CONFIGS / group).glob("*.yaml"):
             assert any(re.match(r"# (?!@)", line) for line in file.read_text().splitlines()), file

@@ -114,3 +114,22 @@ def test_figures_are_medians_over_the_blocks() -> None:
     assert found["mfu"] == pytest.approx(0.5)
     assert found["data_wait"] == pytest.approx(0.3 / 12)
     assert benchmark.figures(ours, theirs, "cpu")["ms"] == pytest.approx(400)
+
+
+def test_what_the_first_step_makes_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step that compiles for half a minute is not taken for a slow one; one that is slow stays alone in its block."""
+
+    def steps_of(first: float, others: float) -> int:
+        waiting = [first]
+
+        def ask(self: benchmark.Contender, steps: int) -> dict[str, float]:
+            late = waiting.pop() - others if waiting else 0.0
+            return {"wall": steps * others + late}
+
+        monkeypatch.setattr(benchmark.Contender, "ask", ask)
+        one = benchmark.Contender("case", "gantrain", "fp32", "compile", "", None)
+        one.settle(1.0)
+        return one.steps
+
+    assert steps_of(30.0, 0.002) == 500
+    assert steps_of(30.0, 2.0) == 1

@@ -12,7 +12,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from gantrain.commands.evaluation import gives_labels
-from gantrain.config import build, kind_of, metric_named, nearest, plain_config, validate
+from gantrain.config import Execution, OnNonfinite, build, kind_of, metric_named, nearest, plain_config, validate
 from gantrain.config.building import OPTIMIZER_RANGES
 from gantrain.data import Source
 from gantrain.errors import UserError
@@ -22,6 +22,8 @@ from gantrain.metrics import Metric
 from gantrain.ranges import NOT_NEGATIVE, within
 from gantrain.schedules import RateSchedule, Schedule, refuse_rate_schedule
 from gantrain.seeding import Purpose, mix, seed_default
+from gantrain.sharded import is_sharded
+from gantrain.training.machine import choose_device
 from gantrain.training.state import Learner, number_at
 from gantrain.training.stepping import without_compiler
 from gantrain.tricks import RunPlan, Trick
@@ -65,7 +67,7 @@ def build_game(cfg: DictConfig, to_train: bool = True, devices: int = 1) -> Game
     game: Game = build(plain(cfg.model), "model", Game, loss=loss, tricks=tricks)
     if not to_train:
         return game
-    plan = _plan(cfg, devices)
+    plan = _plan(cfg, game, devices)
     try:
         game.check(plan)
     except ValueError as error:
@@ -73,7 +75,17 @@ def build_game(cfg: DictConfig, to_train: bool = True, devices: int = 1) -> Game
     return game
 
 
-def _plan(cfg: DictConfig, devices: int) -> RunPlan:
+def reuses_fakes(cfg: DictConfig, game: Game) -> bool:
+    """Whether fakes are made once for both players, where `auto` leaves that open."""
+    trainer = cfg.trainer
+    if trainer.reuse_fakes != "auto":
+        return trainer.reuse_fakes
+    alone = trainer.accumulate == trainer.replicas == 1 and not trainer.shard
+    eager = trainer.execution in (Execution.auto, Execution.eager) and choose_device(trainer.device).type == "cpu"
+    return alone and eager and trainer.on_nonfinite is not OnNonfinite.skip and game.without_reuse() is None
+
+
+def _plan(cfg: DictConfig, game: Game, devices: int) -> RunPlan:
     if cfg.trainer.batch_size % (cfg.trainer.accumulate * devices):
         times = f" times trainer.accumulate={cfg.trainer.accumulate}" if cfg.trainer.accumulate > 1 else ""
         raise UserError(
@@ -103,7 +115,8 @@ def _plan(cfg: DictConfig, devices: int) -> RunPlan:
         evaluate_every=cfg.metrics.every,
         parts=cfg.trainer.accumulate,
         devices=devices,
-        reuses_fakes=cfg.trainer.reuse_fakes,
+        reuses_fakes=reuses_fakes(cfg, game),
+        shards=cfg.trainer.shard and devices > 1,
     )
 
 
@@ -216,13 +229,14 @@ def _optimizer(
                 raise UserError(f"{path}.{error}") from error
     start = {name: number_at(setting, 0, 1) for name, setting in moving.items()}
     start = {name: list(map(float, now)) if isinstance(now, tuple) else now for name, now in start.items()}
-    fast = _fast_flags(entry["_target_"], device)
+    fast = _fast_flags(entry["_target_"], device, any(map(is_sharded, parameters)))
     with without_compiler():
         return build({**entry, **start}, path, Optimizer, params=parameters, **fast), moving
 
 
-def _fast_flags(target: str, device: torch.device) -> dict[str, bool]:
+def _fast_flags(target: str, device: torch.device, sharded: bool) -> dict[str, bool]:
     """One kernel for all parameters where the optimizer has it, else one for each kind of operation."""
-    if target in ("torch.optim.Adam", "torch.optim.AdamW", "torch.optim.SGD") and device.type in ("cpu", "cuda"):
+    fused = ["torch.optim.Adam", "torch.optim.AdamW", *([] if sharded else ["torch.optim.SGD"])]
+    if target in fused and device.type in ("cpu", "cuda"):
         return {"fused": True}
     return {"foreach": True} if target.startswith("torch.optim.") else {}

@@ -21,7 +21,6 @@ from gantrain.commands.data_sheet import sheet_of
 from gantrain.config import build, data_folder
 from gantrain.data import DataContext, ImageFolder, SoundFolder, Source, TwoDomains, to_pixels
 from gantrain.data.captions import FILE as CAPTIONS
-from gantrain.data.originals import printable
 from gantrain.data.pictures import files_below, is_picture
 from gantrain.data.sounds import is_sound
 from gantrain.data.source import PackedSource
@@ -41,6 +40,7 @@ from gantrain.report.console import Console
 from gantrain.report.pictures import save
 from gantrain.seeding import Purpose, mix, seed_default
 from gantrain.tricks import Trick
+from gantrain.untrusted import printable
 
 DRAWN = 10_000
 """Samples that are looked at of what is drawn afresh."""

@@ -59,7 +59,7 @@ def _train_first(flags: argparse.Namespace, overrides: list[str], ranks: Ranks |
                 raise UserError(f"run={run} is a sweep, whose runs are trained in one process: leave torchrun out")
             from gantrain.commands.sweep import finish
 
-            return finish(SweepFolder(folder), others, flags.command_line)
+            return finish(SweepFolder(folder), others, flags.config_dir, flags.command_line)
     from gantrain.report.console import Console
 
     console = Console()
@@ -70,22 +70,23 @@ def _train_first(flags: argparse.Namespace, overrides: list[str], ranks: Ranks |
 
             resume(folder, others, console, flags.command_line, ranks=ranks or ALONE)
             return 0
-        _train_new(flags, overrides, name, console, ranks)
-        return 0
+        return _train_new(flags, overrides, name, console, ranks)
     finally:
         console.close()
 
 
 def _train_new(
     flags: argparse.Namespace, overrides: list[str], name: str, console: Console, ranks: Ranks | None
-) -> None:
-    """A new run, of the config of this name with these overrides."""
+) -> int:
+    """A new run, of the config of this name with these overrides, or several at once; the exit code."""
     from gantrain.config import check_place, compose, hydra_at
 
     with hydra_at(flags.config_dir):
         cfg = compose(overrides, name)
         if cfg.get("run") is not None:
             raise UserError(f"run={cfg.run} goes on with a run only as it is, on the command line: leave out the +")
+        if "sweep" in cfg and (cfg.sweep.over or cfg.sweep.trials):
+            raise UserError(f"sweep={cfg.choices.groups.get('sweep', '…')} is of many runs: add --multirun, or -m")
         if not cfg.debug.dry:
             check_place(cfg)
         console.say(f"gantrain: {cfg.name}")  # at once: what follows waits for torch to load
@@ -96,7 +97,14 @@ def _train_new(
         everyone = ranks or ALONE
         cfg = planned(overrides, cfg, name, console, everyone.count)
 
+    if cfg.trainer.replicas > 1:
+        from gantrain.commands.replicas import train_replicas
+
+        if ranks is not None:
+            raise UserError("trainer.replicas trains several runs in one process: start it without torchrun")
+        return train_replicas(cfg, overrides, flags.config_dir, name, console, flags.command_line)
     train(cfg, console, flags.command_line, ranks=everyone)
+    return 0
 
 
 def _asked(flags: argparse.Namespace, overrides: list[str], command: str, one: str) -> DictConfig:
@@ -177,6 +185,27 @@ def _report(flags: argparse.Namespace, overrides: list[str]) -> int:
     return 0
 
 
+def _fork(flags: argparse.Namespace, overrides: list[str]) -> int:
+    if flags.multirun:
+        raise UserError("gantrain fork makes one run at a time: leave out --multirun")
+    from gantrain.config import hydra_at, value_of
+
+    run, others = value_of("run", overrides)
+    step, words = value_of("step", others)
+    if run is None:
+        raise UserError("gantrain fork needs run=<a run's folder>, and what is to change, such as loss=hinge")
+    from gantrain.commands.fork import fork
+    from gantrain.report.console import Console
+
+    console = Console()
+    try:
+        with hydra_at(flags.config_dir):
+            fork(run, step, words, flags.config_name or "train", console, flags.command_line)
+    finally:
+        console.close()
+    return 0
+
+
 COMMANDS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
     "train": _train,
     "sample": _sample,
@@ -184,4 +213,5 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
     "data": _data,
     "export": _export,
     "report": _report,
+    "fork": _fork,
 }

@@ -20,15 +20,16 @@ def dry(rounds: Rounds, console: Console) -> dict[str, float]:
     game = rounds.game
     drawn = rounds.batches.draw(0, rounds.batch_size)
     few = with_inputs(game, Request(2, step=rounds.steps), drawn)  # as networks are when they have grown
-    for player in game.generators:
-        console.say(f"\n{player}\n" + summarise(game.network(player), lambda: game.sample(few)))
-    batch = game.batch_at(rounds.steps, game.latents(rounds.batch_size), drawn)
-    with game.evaluating(*game.children()):
-        fakes = game.generate(batch)
-    for player in game.discriminators:
-        score = partial(game.score, player, game.tricks.pack(fakes[player]), batch)
-        with torch.no_grad(), suppress(ValueError):
-            console.say(f"\n{player}\n" + summarise(game.get_submodule(player), score))
+    with rounds.weights.whole(averages=True):
+        for player in game.generators:
+            console.say(f"\n{player}\n" + summarise(game.network(player), lambda: game.sample(few)))
+        batch = game.batch_at(rounds.steps, game.latents(rounds.batch_size), drawn)
+        with game.evaluating(*game.children()):
+            fakes = game.generate(batch)
+        for player in game.discriminators:
+            score = partial(game.score, player, game.tricks.pack(fakes[player]), batch)
+            with torch.no_grad(), suppress(ValueError):
+                console.say(f"\n{player}\n" + summarise(game.get_submodule(player), score))
     began = time.perf_counter()
     rounds.play(Progress(), observe=True)
     seconds = time.perf_counter() - began

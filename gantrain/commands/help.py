@@ -17,6 +17,7 @@ GROUPS = {
     "trainer": "how long, how many at once, on what",
     "metrics": "how good it is",
     "experiment": "whole recipes",
+    "sweep": "many runs at once, with gantrain -m",
     "debug": "a look before a long run",
 }
 EXAMPLES = {
@@ -30,6 +31,7 @@ EXAMPLES = {
     "trainer": "trainer.steps=5000 trainer.device=cpu trainer.on_nonfinite=rollback",
     "metrics": "'metrics.use=[fid_classifier,memorised]' metrics.every=1000",
     "experiment": "experiment=gaussian1d_collapse",
+    "sweep": "-m sweep=losses, -m sweep=tpe 'optimizer.lr=tag(log,interval(1e-4,1e-2))'",
     "debug": "debug=dry",
 }
 
@@ -43,6 +45,7 @@ def general_help() -> str:
         "  gantrain dataset=mnist loss=wgan_gp          choose by group=option",
         "  gantrain dataset.path=~/pictures budget=1h   your own pictures, the best that an hour makes of them",
         "  gantrain -m loss=hinge,lsgan seed=0,1        sweep: every combination, one folder, one table",
+        "  gantrain dataset=ring8 trainer.replicas=10   ten seeds of a small game, trained at once",
         "  tensorboard --logdir outputs                 look",
         "",
         "commands",
@@ -52,6 +55,7 @@ def general_help() -> str:
         "  gantrain data dataset.path=~/pictures        tell what is in a data set, and show what D will see",
         "  gantrain export run=<folder> format=onnx     the generator for other programs; safetensors, torch",
         "  gantrain report runs=<folder>[,<folder> …]   the report of a run or a sweep, or of runs side by side",
+        "  gantrain fork run=<folder> step=4000 loss=…  go on from a step with something changed, in a new folder",
         "",
         "groups",
     ]

@@ -9,7 +9,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from gantrain.commands.assembly import build_game, build_learners, build_metrics, plain
+from gantrain.commands.assembly import build_game, build_learners, build_metrics, plain, reuses_fakes
 from gantrain.config import OnNonfinite, build, data_folder
 from gantrain.data import Batches, DataContext, Source
 from gantrain.data.memory import free_memory
@@ -19,17 +19,22 @@ from gantrain.metrics import Metric, RealData
 from gantrain.networks.layers import samples_meet
 from gantrain.report.sinks import check_sinks
 from gantrain.runs import find_checkpoint, load_checkpoint
+from gantrain.sharded import local
 from gantrain.training.checkpoints import load_game, load_optimizers, load_players
 from gantrain.training.execution import choose_execution
 from gantrain.training.machine import Machine, choose_machine, set_threads
 from gantrain.training.ranks import ALONE, Ranks
 from gantrain.training.rounds import Rounds
 from gantrain.training.state import Learner, Progress
+from gantrain.training.weights import Weights
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What a run is made of. The game is on the machine, and as far as its checkpoint where there is one."""
+    """What a run is made of. The game is on the machine, and as far as its checkpoint where there is one.
+
+    `weights` says where those lie.
+    """
 
     source: Source
     context: DataContext
@@ -38,6 +43,7 @@ class Parts:
     machine: Machine
     learners: Mapping[str, Learner]
     progress: Progress
+    weights: Weights
 
     def real_data(self, training: Batches) -> RealData:
         """What metrics compare with, given the data that is trained on."""
@@ -57,6 +63,8 @@ def build_parts(
     Raises:
         UserError: it does not fit together, or into the checkpoint, or is not here.
     """
+    if cfg.trainer.replicas > 1:
+        raise UserError("trainer.replicas trains seeds at once outside of sweeps: leave it out, and sweep seed=0,1,…")
     check_sinks(cfg.log.sinks)
     source = build(plain(cfg.dataset), "dataset")
     game = build_game(cfg, devices=ranks.count)
@@ -73,6 +81,11 @@ def build_parts(
         old = ranks.state(lambda: load_checkpoint(find_checkpoint(init_from)))
         assert old is not None
         load_players(game, old, f"init_from={cfg.init_from}")
+    weights = _weights(cfg, game, machine, ranks, say)
+    for name in (name for name, metric in metrics.items() if metric.needs_value and weights.is_sharded):
+        raise UserError(
+            f"metric {name} trains copies of players, whose weights trainer.shard shares out: leave one out"
+        )
     machine.place(game)
     learners = build_learners(cfg, game)
     if state is not None:
@@ -83,7 +96,22 @@ def build_parts(
     limits = (budget, cfg.debug.overfit)
     context = DataContext(data_folder(cfg), machine.device, cfg.seed, *limits, say=say)
     progress = Progress(**state["progress"]) if state else Progress()
-    return Parts(source, context, game, metrics, machine, learners, progress)
+    return Parts(source, context, game, metrics, machine, learners, progress, weights)
+
+
+def _weights(cfg: DictConfig, game: Game, machine: Machine, ranks: Ranks, say: Callable[[str], None]) -> Weights:
+    """Where the weights of a game that is on the CPU are to lie; those to be shared out are so afterwards."""
+    if not cfg.trainer.shard or ranks.count == 1:
+        if cfg.trainer.shard:
+            say("trainer.shard: one process trains, and has all weights; torchrun starts several")
+        return Weights(ranks)
+    from gantrain.training.sharding import Sharded
+
+    ranks.spread([*game.parameters(), *game.buffers()])
+    weights = Sharded(game, machine.device, ranks)
+    total, own = (sum(x.numel() for x in held) / 1e6 for held in (game.parameters(), map(local, game.parameters())))
+    say(f"weights: each of {ranks.count} processes keeps {own:,.2f} of {total:,.2f} million, averages included")
+    return weights
 
 
 def open_data(parts: Parts, ranks: Ranks) -> Batches:
@@ -103,22 +131,23 @@ def build_rounds(
         UserError: the config asks for an execution that is not here, or that does not go with what else it asks for.
     """
     trainer, game, machine = cfg.trainer, parts.game, parts.machine
-    word = trainer.execution.value
-    if trainer.reuse_fakes and word not in ("eager", "auto"):
+    word, reused = trainer.execution.value, reuses_fakes(cfg, game)
+    if reused and word not in ("eager", "auto"):
         raise UserError(f"reuse_fakes joins two turns, and execution={word} takes each by itself: use eager or auto")
-    if trainer.reuse_fakes and trainer.on_nonfinite is OnNonfinite.skip:
+    if reused and trainer.on_nonfinite is OnNonfinite.skip:
         raise UserError(
             "on_nonfinite=skip puts back what D's turn changed, through which reuse_fakes has G learn: use "
             "on_nonfinite=rollback or stop, or reuse_fakes=false"
         )
-    word = "eager" if trainer.reuse_fakes else word
+    word = "eager" if reused else word
     execution = choose_execution(word, game, machine, trainer.steps, say, ranks.count)
     return Rounds(
         *(game, parts.learners, batches, machine, cfg.seed, trainer.steps, trainer.batch_size, trainer.accumulate),
         skip=trainer.on_nonfinite is OnNonfinite.skip,
-        reuse_fakes=trainer.reuse_fakes,
+        reuse_fakes=reused,
         execution=execution,
         ranks=ranks,
+        weights=parts.weights,
     )
 
 
@@ -130,7 +159,9 @@ def begin(rounds: Rounds, again: bool = False) -> None:
     """
     if not again:
         try:
-            rounds.begin()
+            with rounds.weights.whole(averages=True):
+                rounds.begin()
         except ValueError as error:
             raise UserError(str(error)) from error
-    rounds.ranks.spread([*rounds.game.parameters(), *rounds.game.buffers()])
+    parameters = [] if rounds.weights.is_sharded else rounds.game.parameters()  # which are the same everywhere already
+    rounds.ranks.spread([*parameters, *rounds.game.buffers()])

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from gantrain.commands.assembly import plain
 from gantrain.commands.chosen import chosen_settings
+from gantrain.commands.study import study_plots
 from gantrain.config import ReportRequest, plain_config, validate
 from gantrain.errors import UserError
 from gantrain.health import band_of, expected_bands, facts_of
@@ -44,22 +46,25 @@ def report(asked: DictConfig, console: Console) -> Path:
 
 
 @contextmanager
-def reported_at_the_end(folder: RunFolder, console: Console) -> Iterator[None]:
-    """Writes a run's report when it ends, however it ends."""
+def reported_at_the_end(folder: RunFolder, cfg: DictConfig, console: Console) -> Iterator[None]:
+    """Writes the report of a run with this config when it ends, however it ends."""
     try:
         yield
     finally:
         if folder.has_config:
-            report_run(folder, console.say)
+            report_run(folder, console.say, lambda: _bands_by(plain(cfg)))
 
 
 def bands_of(folder: RunFolder) -> Bands:
     """Between what values a run's curves lie when all is well, by its config; nothing where that cannot be read."""
     try:
-        config = plain(plain_config(folder.read_config(), str(folder)))
-        expected = expected_bands(facts_of(config))
+        return _bands_by(plain(plain_config(folder.read_config(), str(folder))))
     except (OSError, UserError, TypeError, ValueError, AttributeError, KeyError):  # of a stranger's config
         return lambda tag: None
+
+
+def _bands_by(config: Mapping[str, Any]) -> Bands:
+    expected = expected_bands(facts_of(config))
     return lambda tag: band_of(tag, expected)
 
 
@@ -77,14 +82,18 @@ def choices_of(folder: RunFolder) -> dict[str, str]:
     return found
 
 
-def report_run(folder: RunFolder, say: Callable[[str], None]) -> bool:
-    """Writes a run's report; whether that could be done."""
-    return _safely(lambda: write_run_report(folder, bands_of(folder)), say)
+def report_run(folder: RunFolder, say: Callable[[str], None], bands: Callable[[], Bands] | None = None) -> bool:
+    """Writes a run's report; whether that could be done.
+
+    Args:
+        bands: between what values its curves lie when all is well, where that is known better than by its files.
+    """
+    return _safely(lambda: write_run_report(folder, bands() if bands else bands_of(folder)), say)
 
 
 def report_sweep(folder: SweepFolder, say: Callable[[str], None]) -> bool:
     """Writes a sweep's report; whether that could be done."""
-    return _safely(lambda: write_sweep_report(folder), say)
+    return _safely(lambda: write_sweep_report(folder, study=study_plots(folder)), say)
 
 
 def _safely(write: Callable[[], object], say: Callable[[str], None]) -> bool:
@@ -119,7 +128,7 @@ def _paths(words: str) -> list[Path]:
 def _write(paths: list[Path], out: Path | None) -> Path:
     """Where one run or one sweep was named its own report, else one of all runs side by side."""
     if len(paths) == 1 and SweepFolder(paths[0]).is_sweep:
-        return write_sweep_report(SweepFolder(paths[0]), file=out)
+        return write_sweep_report(SweepFolder(paths[0]), out, study_plots(SweepFolder(paths[0])))
     runs = [run for path in paths for run in _runs(path)]
     if len(runs) == 1:
         return write_run_report(runs[0], bands_of(runs[0]), out)

@@ -19,8 +19,8 @@ from gantrain.training.ranks import ALONE, Ranks
 from gantrain.training.state import Progress
 
 MAY_CHANGE = (
-    *("trainer.steps", "trainer.minutes", "trainer.device", "trainer.execution", "trainer.threads", "data_dir"),
-    *("log", "checkpoint", "metrics.every"),
+    *("trainer.steps", "trainer.minutes", "trainer.device", "trainer.execution", "trainer.threads"),
+    *("trainer.shard", "data_dir", "log", "checkpoint", "metrics.every"),
 )
 """What may be set anew when a run goes on."""
 
@@ -41,13 +41,13 @@ def resume(
     cfg = change(old, overrides)
     folder = RunFolder.of(path)
     folder.status.refuse_if_running()
-    progress = Progress(**state["progress"])
+    progress = Progress.of(state["progress"], str(file))
     same = folder.has_config and folder.checkpoints.last() == folder.checkpoints.of_step(progress.step)
     if not same or folder.status.read().status == "finished":  # else its end may still owe an evaluation
         _refuse_if_over(progress, cfg)
         progress.ended = None
     if not same:
-        folder = folder.fork(_place_of_fork(folder, cfg))
+        folder = folder.fork(place_of_fork(folder, cfg))
         console.say(f"going on from {file} in a new folder")
     console.say(f"going on from step {progress.step:,}")
     if cfg.trainer.steps != old.trainer.steps:
@@ -89,7 +89,7 @@ def change(cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:
     return cfg
 
 
-def _place_of_fork(folder: RunFolder, cfg: DictConfig) -> Path:
+def place_of_fork(folder: RunFolder, cfg: DictConfig) -> Path:
     """Beside the run. Of a checkpoint that lies alone, below ./outputs: a stranger's file does not say where."""
     parent = folder.path.parent.parent if folder.has_config else Path("outputs")
     return parent / (Path(cfg.name).name.strip(".") or "run")

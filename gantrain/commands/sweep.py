@@ -2,47 +2,24 @@
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from shlex import quote
 
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import Override
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from gantrain.commands.assembly import build_game, build_metrics, plain
-from gantrain.commands.budgeting import planned
-from gantrain.commands.report import report_sweep
-from gantrain.commands.resume import resume
+from gantrain.commands.launching import check_launcher, followed, launcher_of, threads_shared
+from gantrain.commands.search import check_search, search_words, trials_left
+from gantrain.commands.study import quiet_optuna
+from gantrain.commands.sweep_jobs import Jobs
 from gantrain.commands.sweep_table import write_table
-from gantrain.commands.train import train
-from gantrain.config import (
-    build,
-    check_place,
-    complete,
-    compose,
-    explained,
-    hydra_at,
-    implied,
-    left_to_budget,
-    of_hydra,
-    parse,
-    quoted,
-    validate,
-    with_choices,
-)
-from gantrain.errors import Mistyped, Stopped, UserError
-from gantrain.report.console import Console
-from gantrain.report.sinks import check_sinks
-from gantrain.runs import JobFolder, SweepFolder, SweepPlan
-from gantrain.training.machine import choose_machine
-
-REPORT_EVERY = 30.0
-"""Seconds between two reports while a sweep runs, at least."""
+from gantrain.commands.sweep_words import Objective, check, expanded, swept_keys
+from gantrain.config import explained, hydra_at, implied, of_hydra, parse, quoted
+from gantrain.errors import Stopped, UserError
+from gantrain.runs import SweepFolder, SweepPlan
 
 
 def sweep(
@@ -52,7 +29,7 @@ def sweep(
     command: str,
     folder: SweepFolder | None = None,
 ) -> int:
-    """Runs every combination, prints and writes the table, and returns the exit code.
+    """Runs every combination or the trials of a search, prints and writes the table, and returns the exit code.
 
     Args:
         command: the command line as it was typed.
@@ -65,163 +42,118 @@ def sweep(
     with hydra_at(config_dir):
         with explained(overrides, config_name):
             overrides = implied(overrides, config_name)
+        overrides = expanded(overrides, config_name)
         parsed = parse(overrides, config_name)
-        first = _check(parsed, config_name)
+        check_launcher(parsed)
+        first, objective = check(parsed, config_name)
+        trials = first.sweep.trials if "sweep" in first else None
+        check_search(parsed, trials)
+        launcher = launcher_of(parsed, first, _count(parsed) if trials is None else trials)
         folder = folder or _new_folder(parsed, first)
-        own = str(Path(config_dir).expanduser().resolve()) if config_dir else None
         kept = [word for word, override in zip(overrides, parsed, strict=True) if not of_hydra(override)]
-        plan = SweepPlan(kept, own, config_name)
-        hydra = GlobalHydra.instance().hydra
-        assert hydra is not None
-        reported = -math.inf  # when the report was last written: of a large sweep that takes seconds
-
-        def job(cfg: DictConfig) -> float:
-            nonlocal reported
-            folder.write_plan(plan)
-            objective = _job(cfg, command)
-            if time.monotonic() - reported > REPORT_EVERY:
-                report_sweep(folder, print)
-                reported = time.monotonic()
-            return objective
-
-        try:
-            with explained(overrides, config_name):
-                hydra.multirun(config_name, job, [*overrides, *_own_overrides(folder)])
-        except UserError:
-            folder.remove_unless_begun()
-            raise
-        except (Stopped, KeyboardInterrupt):
-            write_table(folder)
-            raise
-    return 1 if write_table(folder) else 0
+        own = _resolved(config_dir)
+        folder.write_plan(SweepPlan(kept, own, config_name, objective.metric if trials is not None else None))
+        jobs = Jobs(folder, swept_keys(parsed), command, launcher, objective, trials is not None)
+        count = _count(parsed) if trials is None else trials_left(folder, trials)
+        print(f"sweep: {folder}  ({_extent(count, trials, objective)}{'' if launcher.here else f'; {launcher}'})")
+        words = [*overrides, *(f"{key}={value}" for key, value in {**launcher.settings, **_places(folder)}.items())]
+        if trials is not None:
+            words += search_words(folder, parsed, objective, count, launcher.at_once)
+        if count:
+            _launch(words, config_name, jobs, own)
+    return 1 if write_table(folder, own) else 0
 
 
-def finish(folder: SweepFolder, words: Sequence[str], command: str) -> int:
+def _launch(words: Sequence[str], config_name: str, jobs: Jobs, config_dir: str | None) -> None:
+    """Has Hydra run the jobs that these words make; the table is printed even where a signal ends it."""
+    hydra, folder = GlobalHydra.instance().hydra, jobs.folder
+    assert hydra is not None
+    try:
+        with (
+            explained(words, config_name),
+            threads_shared(jobs.launcher),
+            followed(jobs.launcher, folder),
+            quiet_optuna() if jobs.searching else nullcontext(),
+        ):
+            hydra.multirun(config_name, jobs, list(words))
+    except UserError:
+        folder.remove_unless_begun()
+        raise
+    except (Stopped, KeyboardInterrupt):
+        write_table(folder, config_dir)
+        raise
+
+
+def finish(folder: SweepFolder, words: Sequence[str], config_dir: str | None, command: str) -> int:
     """Goes on with a sweep: finished jobs stay, those with a checkpoint go on, the others start.
 
     Args:
-        words: overrides of Hydra's own settings, which a sweep's file does not hold, for it may be a stranger's.
+        config_dir: with which it was begun, named anew, for a stranger's sweep may not choose what is read.
+        words: overrides of Hydra's own settings, which a sweep's file does not hold, for it may be a stranger's; and of
+            a search how many trials there are to be.
 
     Raises:
-        UserError: the sweep's file is damaged or sets something of Hydra's own; other words were given.
+        UserError: the sweep's file is damaged or sets something of Hydra's own; other words, or another folder of
+            configs, were given.
     """
     plan = folder.read_plan()
+    if _resolved(config_dir) != plan.config_dir:
+        way_out = f"add --config-dir {quote(plan.config_dir)}, if that is yours" if plan.config_dir else "leave it out"
+        raise UserError(f"a sweep is finished with the --config-dir that it was begun with: {way_out}")
     for word, override in zip(plan.overrides, parse(plan.overrides, plan.config_name), strict=True):
         if of_hydra(override):
             raise UserError(
                 f"{folder.plan_file} holds {word}: what belongs to Hydra itself is set on the command line only"
             )
     parsed = parse(words, plan.config_name)
-    others = [word for word, override in zip(words, parsed, strict=True) if not of_hydra(override)]
+    others = [o.input_line for o in parsed if not of_hydra(o) and o.key_or_group != "sweep.trials"]
     if others:
-        raise UserError(f"a sweep is finished as it was begun: leave out {' '.join(others)}")
-    return sweep([*plan.overrides, *words], plan.config_dir, plan.config_name, command, folder)
+        raise UserError(f"a sweep is finished as it was begun: leave out {' '.join(map(str, others))}")
+    begun = plan.overrides
+    if any(o.key_or_group == "sweep.trials" for o in parsed):
+        begun = [word for word in begun if not word.startswith("sweep.trials=")]
+    return sweep([*begun, *words], plan.config_dir, plan.config_name, command, folder)
 
 
-def _own_overrides(folder: SweepFolder) -> list[str]:
-    """Where Hydra's sweeper puts its jobs, and that it writes nothing of its own into their folders."""
-    OmegaConf.register_new_resolver("gantrain_job", lambda number: folder.job_name(int(number)), replace=True)
-    places = [f"hydra.sweep.dir={_literal(folder.path)}", "hydra.sweep.subdir='${gantrain_job:${hydra.job.num}}'"]
-    return [*places, "hydra.output_subdir=null", "hydra/job_logging=none", "hydra/hydra_logging=none"]
+def _places(folder: SweepFolder) -> dict[str, str]:
+    """Where Hydra's sweeper works, and that it writes nothing of its own there: each job finds its own folder."""
+    place = quoted(str(folder.path).replace("${", "\\${"))  # no interpolation, whatever stands in it
+    silent = dict.fromkeys(("hydra/job_logging", "hydra/hydra_logging"), "none")
+    return {"hydra.sweep.dir": place, "hydra.sweep.subdir": ".", "hydra.output_subdir": "null", **silent}
 
 
-def _literal(folder: Path) -> str:
-    """A path as a value of Hydra's grammar that is not read as an interpolation."""
-    return quoted(str(folder).replace("${", "\\${"))
+def _resolved(config_dir: str | None) -> str | None:
+    return str(Path(config_dir).expanduser().resolve()) if config_dir else None
+
+
+def _count(parsed: Sequence[Override]) -> int:
+    """How many combinations there are."""
+    count = 1
+    for override in parsed:
+        if override.is_discrete_sweep():
+            count *= len(list(override.sweep_string_iterator()))
+    return count
+
+
+def _extent(count: int, trials: int | None, objective: Objective) -> str:
+    if trials is None:
+        return f"{count:,} jobs"
+    gone = f" more of {trials:,}" if count < trials else ""
+    return f"{count:,}{gone} trials, to {objective.direction} {objective.metric}"
 
 
 def _new_folder(parsed: Sequence[Override], cfg: DictConfig) -> SweepFolder:
-    """A folder named by what the jobs share and what is swept, given the first job's config."""
-    swept = [o.key_or_group for o in parsed if o.is_sweep_override()]
+    """A folder named by the sweep that was chosen, else by what the jobs share and what is swept.
+
+    Args:
+        cfg: the first job's config.
+    """
+    swept = swept_keys(parsed)
     groups = zip(("dataset", "model", "loss"), cfg.name.split("-"), strict=False)
     shared = [] if "experiment" in swept else [part for group, part in groups if group not in swept]
-    name = cfg.name if any(o.key_or_group == "name" for o in parsed) else "-".join([*shared, "by", *swept])
+    name = "-".join([*shared, "by", *swept])
+    if any(o.key_or_group == "name" for o in parsed):
+        name = cfg.name
+    elif chosen := cfg.choices.groups.get("sweep"):
+        name = chosen
     return SweepFolder.fresh(Path(cfg.outputs_dir).expanduser(), name.replace("/", ".").removeprefix("-"))
-
-
-def _check(parsed: Sequence[Override], config_name: str) -> DictConfig:
-    """The first job's config, once every value of what is swept makes one.
-
-    What does not fit together may be one of many combinations, and is that job's failure; not where nothing fits, nor
-    where a value is of the wrong type.
-
-    Raises:
-        UserError: a value makes no config, or none of them a run.
-    """
-    named = {override.key_or_group for override in parsed}
-    configs = [compose(words, config_name) for words in _each_value_once(parsed)]
-    for cfg in configs:
-        left_to_budget(validate(cfg).budget, named)
-        check_place(cfg)
-    refusals = []
-    for cfg in configs:
-        try:
-            cfg = complete(cfg)
-            check_sinks(cfg.log.sinks)
-            game = build_game(cfg)
-            build_metrics(cfg, build(plain(cfg.dataset), "dataset"), game)
-            choose_machine(cfg.trainer.device, cfg.trainer.precision.value, game)
-        except Mistyped:
-            raise
-        except UserError as error:
-            refusals.append(error)
-    if len(refusals) == len(configs):
-        raise refusals[0]
-    return configs[0]
-
-
-def _each_value_once(parsed: Sequence[Override]) -> list[list[str]]:
-    """The first job's overrides, then for every other value of what is swept the first job's with that one in place."""
-    swept = [o for o in parsed if o.is_discrete_sweep()]
-    fixed = [str(o.input_line) for o in parsed if not o.is_sweep_override()]
-    values = [[f"{str(o.input_line).partition('=')[0]}={value}" for value in o.sweep_string_iterator()] for o in swept]
-    firsts = [words[0] for words in values]
-    others = ([*firsts[:k], word, *firsts[k + 1 :]] for k, words in enumerate(values) for word in words[1:])
-    return [[*fixed, *words] for words in (firsts, *others)]
-
-
-def _job(cfg: DictConfig, command: str) -> float:
-    """One run of a sweep. Never raises but for a signal, so that the others go on; returns its objective."""
-    hydra = HydraConfig.get()
-    folder = JobFolder(Path(hydra.runtime.output_dir))
-    words = [word for word in hydra.overrides.task if not word.startswith("hydra.")]
-    own_command = f"{command}  # {folder.path.name}: {' '.join(words)}"
-    console = Console()
-    folder.write_words(words)
-    try:
-        if folder.status.read().status == "finished":
-            return _objective(folder, cfg.metrics.best)
-        console.say(f"\njob {folder.path.name}: {' '.join(words)}")
-        if folder.checkpoints.last() is not None:
-            resume(folder.path, [], console, own_command, quiet=True)
-        else:
-            name = str(hydra.job.config_name)
-            own = with_choices(cfg, dict(hydra.runtime.choices), words, name)
-            train(planned(words, own, name, console), console, own_command, folder, quiet=True)
-        return _objective(folder, cfg.metrics.best)
-    except Exception as error:  # a failing job must not end the others
-        reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-        folder.status.end("failed", reason)
-        console.say(f"job {folder.path.name} failed: {reason}")
-        return math.nan
-    finally:
-        console.close()
-
-
-def _objective(folder: JobFolder, best: str | None) -> float:
-    """What a sweeper compares jobs by: the best value of `metrics.best`, else the first figure of the last evaluation.
-
-    NaN where there is none.
-    """
-    figure = None
-    if best is not None:
-        with suppress(UserError):  # best.pt is a link
-            figure = folder.checkpoints.best_figure(best)
-    else:
-        evaluations = [_figures(line) for line in folder.numbers.read() if _figures(line)]
-        figure = evaluations[-1][0] if evaluations else None
-    return math.nan if figure is None else figure
-
-
-def _figures(line: dict[str, Any]) -> list[float | None]:
-    return [value for tag, value in line.items() if tag.startswith("metrics/")]

@@ -5,18 +5,27 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from shlex import quote
 from typing import Any
 
 from gantrain.commands.ranking import Figure, best_of
 from gantrain.commands.report import report_sweep
+from gantrain.report.console import Console
+from gantrain.report.html import said_of_sweep
 from gantrain.report.tables import aligned
 from gantrain.runs import JobFolder, SweepFolder
 
 Row = Mapping[str, Any]
 
 
-def write_table(folder: SweepFolder) -> list[str]:
-    """Prints and writes what became of each job, and returns the names of those that failed."""
+def write_table(folder: SweepFolder, config_dir: str | None) -> list[str]:
+    """Prints and writes what became of each job, and returns the names of those that failed.
+
+    Args:
+        config_dir: the user's own configs, which are named again where the sweep is finished.
+    """
+    say = Console().say
     jobs = folder.jobs()
     choices = [_choices(job) for job in jobs]
     rows = [_row(job, chosen) for job, chosen in zip(jobs, choices, strict=True)]
@@ -24,16 +33,32 @@ def write_table(folder: SweepFolder) -> list[str]:
     folder.write_table(_csv(rows, [*columns, "reason"]))
     common = {key for key in choices[0] if all(c.get(key) == choices[0][key] for c in choices)} if choices else set()
     differing = [column for column in columns if column not in common]  # what no two jobs differ in says nothing here
-    print("\n" + aligned(rows, differing))
-    for line in _best(jobs, rows):
-        print(line)
+    names = _short_names(differing)
+    say("\n" + aligned([{names[k]: v for k, v in row.items() if k in names} for row in rows], list(names.values())))
+    said = said_of_sweep(folder)
+    for line in said if len(said) > 1 else [*_best(jobs, rows), *said]:
+        say(line)
     failed = [row for row in rows if row["status"] == "failed"]
     for row in failed:
-        print(f"failed: {row['job']}: {row['reason']}")
-    if report_sweep(folder, print):
-        print(f"report  {folder.report}")
-    print(f"table   {folder.table}\ncurves  tensorboard --logdir {folder}\nfinish  gantrain run={folder}")
+        say(f"failed: {row['job']}: {row['reason']}")
+    if report_sweep(folder, say):
+        say(f"report  {folder.report}")
+    own = f" --config-dir {quote(config_dir)}" if config_dir else ""
+    say(f"table   {folder.table}\ncurves  tensorboard --logdir {folder}\nfinish  gantrain run={folder}{own}")
     return [str(row["job"]) for row in failed]
+
+
+def _short_names(columns: Sequence[str]) -> dict[str, str]:
+    """The last part of each column's name, where no two have the same; else all of it."""
+    last = [column.rpartition(".")[2] for column in columns]
+    return {column: name if last.count(name) == 1 else column for column, name in zip(columns, last, strict=True)}
+
+
+def _plain(value: str) -> str | float:
+    """A choice as it was typed; a number with a fraction as one, which a table shows to four digits."""
+    with suppress(ValueError):
+        return value if value.isdecimal() else float(value)
+    return value.strip("'")
 
 
 def _best(jobs: Sequence[JobFolder], rows: Sequence[Row]) -> list[str]:
@@ -64,7 +89,7 @@ def _row(job: JobFolder, chosen: Mapping[str, str]) -> dict[str, Any]:
     kept = [key for key in final if key.startswith("metrics/")] or [key for key in final if key.endswith("/total")]
     return {
         "job": job.path.name,
-        **{key: value.strip("'") for key, value in chosen.items()},
+        **{key: _plain(value) for key, value in chosen.items()},
         "status": said.status or "missing",
         "step": final.get("step", ""),
         **{key.removeprefix("metrics/"): final[key] for key in sorted(kept)},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from gantrain.runs import RunFolder
     from gantrain.training.ranks import Ranks
 
 
@@ -50,3 +52,10 @@ def hear(ranks: Ranks) -> tuple[DictConfig, Mapping[str, Any] | None]:
 
     cfg = config_of({"config": ranks.first(str)}, "the first process")
     return cfg, ranks.state(lambda: None)
+
+
+def way_out(folder: RunFolder) -> str:
+    """What to do once a process of the run in this folder is gone."""
+    if folder.checkpoints.last() is None:
+        return "it had saved nothing yet, start it again"
+    return f"go on from its last checkpoint with {shlex.quote(f'run={folder}')}"

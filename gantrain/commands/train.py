@@ -25,7 +25,7 @@ from gantrain.commands.pictures import picture_maker
 from gantrain.commands.probing import Probe
 from gantrain.commands.report import reported_at_the_end
 from gantrain.commands.sampling import generate_samples, with_inputs
-from gantrain.commands.together import tell
+from gantrain.commands.together import tell, way_out
 from gantrain.commands.verdict import not_finite, say_failure, say_verdict
 from gantrain.config import OnNonfinite
 from gantrain.errors import Stopped
@@ -40,7 +40,7 @@ from gantrain.seeding import Purpose, mix, seed_default
 from gantrain.training import loop
 from gantrain.training.checkpoints import Checkpoints
 from gantrain.training.finite import NotFinite
-from gantrain.training.loop import Every, Limits, Run
+from gantrain.training.loop import Every, Limits, Run, Training
 from gantrain.training.ranks import ALONE, Ranks
 from gantrain.training.rounds import Rounds
 from gantrain.training.watch import Watch
@@ -60,7 +60,20 @@ def train(
     quiet: bool = False,
     ranks: Ranks = ALONE,
 ) -> dict[str, float]:
-    """Runs a complete config; returns the final figures.
+    """Runs a complete config, as `training` has it; returns the final figures."""
+    return loop.play_alone(training(cfg, console, command, folder, state, quiet, ranks))
+
+
+def training(
+    cfg: DictConfig,
+    console: Console,
+    command: str,
+    folder: RunFolder | None = None,
+    state: Mapping[str, Any] | None = None,
+    quiet: bool = False,
+    ranks: Ranks = ALONE,
+) -> Training[dict[str, float]]:
+    """A run of a complete config, from its folder to its report; it gives the final figures.
 
     Args:
         command: the command line as it was typed.
@@ -88,15 +101,15 @@ def train(
         _say_where(folder, ranks)
         console.keep_in(folder.open_log())
         with (
-            reported_at_the_end(folder, console),
+            reported_at_the_end(folder, cfg, console),
             _open_run(cfg, parts, rounds, real_data, folder, console, render_picture) as run,
         ):
-            folder.write_config(OmegaConf.to_yaml(cfg))
+            folder.write_config(run.checkpoints.facts["config"])
             folder.status.begin(command, f"{parts.machine}{ranks}")
             console.say(f"run: {folder}  ({parts.machine}{ranks})")
             if real is not None:
                 run.recorder.real(real)
-            figures = _train_guarded(run, cfg, folder, quiet)
+            figures = yield from _train_guarded(run, cfg, folder, quiet)
             run.recorder.settings(chosen_settings(cfg), figures or _totals(run.recorder))
     if not quiet:
         say_what_next(folder, console)
@@ -106,7 +119,7 @@ def train(
 def _say_where(folder: RunFolder, ranks: Ranks) -> None:
     """Tells the other processes the folder, and who finds one of them gone that status.json is to say so."""
     ranks.first(lambda: str(folder))
-    ranks.when_lost(partial(folder.status.end, "failed"))
+    ranks.when_lost(partial(folder.status.end, "failed"), partial(way_out, folder))
 
 
 def say_what_next(folder: RunFolder, console: Console) -> None:
@@ -188,15 +201,16 @@ def limits_of(cfg: DictConfig, metrics: Mapping[str, Metric]) -> Limits:
         save=Every(cfg.checkpoint.every),
         best=cfg.metrics.best,
         higher_is_better=cfg.metrics.best in better,
+        give_up=cfg.trainer.give_up,
         rollbacks=ROLLBACKS if cfg.trainer.on_nonfinite is OnNonfinite.rollback else 0,
     )
 
 
-def _train_guarded(run: Run, cfg: DictConfig, folder: RunFolder, quiet: bool) -> dict[str, float]:
+def _train_guarded(run: Run, cfg: DictConfig, folder: RunFolder, quiet: bool) -> Training[dict[str, float]]:
     """The loop, with status.json telling how it ended, and a verdict."""
     try:
         with run.rounds.ranks.watched():
-            figures = loop.train(run)
+            figures = yield from loop.train(run)
     except Stopped:
         folder.status.end("stopped", "a signal")
         say_verdict(run, run.progress.figures or {}, quiet)

@@ -18,7 +18,6 @@ from gantrain.data import Source
 from gantrain.data.batches import to_real
 from gantrain.data.fitting import Fitting
 from gantrain.data.memory import free_memory
-from gantrain.data.originals import printable
 from gantrain.data.pictures import FORMATS, is_picture, open_picture, pictures_below, size_of
 from gantrain.errors import UserError
 from gantrain.networks.translator import Translator, bytes_per_pixel, translate
@@ -26,6 +25,7 @@ from gantrain.ranges import WIDTH, within
 from gantrain.report.console import Console
 from gantrain.report.pictures import save, to_pixels
 from gantrain.seeding import Purpose, mix, seed_default
+from gantrain.untrusted import printable
 
 REFUSED = ("grid", "interpolate", "truncation", "standing")
 """Settings that mean nothing where each picture is translated into a file of its own."""

@@ -12,6 +12,7 @@ from gantrain.config.places import check_place, data_folder
 from gantrain.config.schema import (
     DataRequest,
     EvaluateRequest,
+    Execution,
     ExportRequest,
     OnNonfinite,
     ReportRequest,
@@ -25,6 +26,7 @@ __all__ = [
     "AUGMENTING",
     "DataRequest",
     "EvaluateRequest",
+    "Execution",
     "ExportRequest",
     "ListingLoader",
     "OnNonfinite",

@@ -3,70 +3,22 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import inspect
-import os
 import re
-import sys
 from collections.abc import Mapping
 from types import NoneType
 from typing import Any, get_origin
 
+from gantrain.config.admitting import locate
 from gantrain.config.checking import check_role, misfit, parts_of, scalar
 from gantrain.config.hints import alternatives, hints_of, in_words
 from gantrain.config.words import nearest
 from gantrain.errors import Mistyped, UserError
 from gantrain.ranges import NOT_NEGATIVE, SHARE, within
 
-# Configs and checkpoints may come from strangers, so a `_target_` is not simply imported: it may name a class of
-# gantrain, one of these, or one of a package that the user trusts by name.
-ADMITTED = frozenset(
-    f"torch.optim.{name}"
-    for name in ("Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "RMSprop", "SGD")
-)
-
-
 NAMELESS = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
 OPTIMIZER_RANGES = {"alpha": SHARE, "rho": SHARE, "dampening": SHARE, "betas": "[0, 1)", "momentum": "[0, 1)"}
 """Of PyTorch's settings, which it does not look at closely; all others are 0 or more."""
-
-
-def trusted() -> list[str]:
-    """Packages whose classes a config may name: GANTRAIN_TRUST, split at commas. Set by --trust too."""
-    return [name for name in os.environ.get("GANTRAIN_TRUST", "").split(",") if name]
-
-
-def locate(target: Any, path: str) -> Any:
-    """The class that a `_target_` names.
-
-    Raises:
-        UserError: it is not to be trusted, not there, or no class.
-    """
-    if not isinstance(target, str):
-        raise UserError(f"{path}._target_ must name a class, got {target!r}")
-    package = target.partition(".")[0]
-    own = package == "gantrain"
-    if not own and target not in ADMITTED and package not in trusted():
-        raise UserError(
-            f"{path}._target_={target} is not a class of gantrain: if you trust the package, add --trust={package} "
-            f"or set GANTRAIN_TRUST={package}"
-        )
-    if package in trusted() and "" not in sys.path and os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())  # a console script does not look into the current folder by itself
-    module_name, _, name = target.rpartition(".")
-    if not module_name:
-        raise UserError(f"{path}._target_={target} names no class: write package.Class")
-    try:
-        module = importlib.import_module(module_name)
-    except ImportError as error:
-        raise UserError(f"{path}._target_={target}: {error}") from error
-    found = getattr(module, name, None)
-    if found is None:
-        raise UserError(f"{path}._target_={target} does not exist{nearest(name, dir(module))}")
-    home = getattr(found, "__module__", "").partition(".")[0]  # where it was made, not where it was imported
-    if not inspect.isclass(found) or home not in ("gantrain", "torch", *trusted()) or (own and home != "gantrain"):
-        raise UserError(f"{path}._target_={target} is no class that a config may build")
-    return found
 
 
 def build(node: Any, path: str, hint: Any = Any, **given: Any) -> Any:

@@ -8,7 +8,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from gantrain.config.building import build, kind_of, locate
+from gantrain.config.admitting import locate
+from gantrain.config.building import build, kind_of
 from gantrain.config.explaining import explain
 from gantrain.config.few import augment_few
 from gantrain.config.naming import metric_named

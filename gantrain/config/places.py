@@ -21,7 +21,10 @@ def check_place(cfg: DictConfig) -> None:
     Raises:
         UserError: it cannot.
     """
-    folder = Path(str(cfg.outputs_dir)).expanduser() / str(cfg.name)
+    name = Path(str(cfg.name))
+    if name.is_absolute() or ".." in name.parts or not name.parts or "\0" in str(name):
+        raise UserError(f"name={name} leads out of the outputs folder: choose one such as my_run or mine/first")
+    folder = Path(str(cfg.outputs_dir)).expanduser() / name
     there = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
     if not there.is_dir() or not os.access(there, os.W_OK):
         raise UserError(f"runs cannot go to {folder}: {there} is no folder that can be written to, set outputs_dir=…")

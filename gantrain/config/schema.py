@@ -26,6 +26,11 @@ class OnNonfinite(Enum):
     rollback = "rollback"
 
 
+class Direction(Enum):
+    minimize = "minimize"
+    maximize = "maximize"
+
+
 @dataclass
 class Trainer:
     steps: int = 1000
@@ -46,15 +51,24 @@ class Trainer:
     holds to the bit in any case. TF32 is used nowhere."""
     execution: Execution = Execution.auto
     """How a turn runs."""
-    reuse_fakes: bool = False
+    reuse_fakes: Any = False
     """The generator's turn plays the batch and the fakes of the discriminator's last one before it, which are made
-    once: one generator's forward less per round. Else it draws its own."""
+    once: one generator's forward less per round. Else it draws its own. auto: on a CPU, where nothing else in the
+    config stands against it."""
+    shard: bool = False
+    """Of several processes each keeps an equal part of weights, averages and optimizer states. Networks are whole while
+    they play a turn, are judged or sampled from."""
     data_budget: int | None = None
     """Bytes of data that may lie on the device; null for half of its free memory. Larger sets are read ahead."""
     on_nonfinite: OnNonfinite = OnNonfinite.stop
     """Where losses, gradients or weights are no numbers. stop: the run ends, and its last checkpoint is good.
     skip: a turn whose gradients are not finite is not made, 19 in a row at most; losses logged over one are null.
     rollback: back to the last good checkpoint, five times at most, from where other samples and numbers are drawn."""
+    give_up: float | None = None
+    """The share of the steps after which a run ends that its health finds to fail; null for never. It saves a search
+    the rest of hopeless runs, but some runs recover."""
+    replicas: int = 1
+    """Runs that differ in nothing but the seed, trained at once: so many from `seed` on."""
     threads: int | None = None
     """Threads of the CPU; null is one without convolutions, else PyTorch's choice."""
 
@@ -93,6 +107,21 @@ class Metrics:
 class Debug:
     dry: bool = False
     overfit: int | None = None
+
+
+@dataclass
+class Sweep:
+    """Which runs `gantrain -m sweep=…` makes, and by what a search compares them."""
+
+    over: dict[str, Any] = field(default_factory=dict)
+    """What is swept unless the command line says otherwise: by key its values as they are typed, 0,1,2 or range(0,5),
+    for a search interval(0.1,1) too."""
+    trials: int | None = None
+    """Runs of a search, of which each learns from those before; null runs every combination."""
+    metric: str | None = None
+    """What a search compares runs by, such as metrics/modes; null for metrics.best, else the first figure measured."""
+    direction: Direction | None = None
+    """minimize or maximize; null for what is better by what is known of the metric."""
 
 
 @dataclass
@@ -138,6 +167,7 @@ class Config:
     checkpoint: Checkpoint = field(default_factory=Checkpoint)
     metrics: Metrics = field(default_factory=Metrics)
     debug: Debug = field(default_factory=Debug)
+    sweep: Sweep = field(default_factory=Sweep)
     data: Data = field(default_factory=Data)
     choices: Choices = field(default_factory=Choices)
     optimizer: Any = None

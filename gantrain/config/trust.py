@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import yaml
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import CachingConfigRepository, IConfigRepository
 from hydra._internal.utils import create_config_search_path
@@ -23,11 +24,16 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.basecontainer import BaseContainer
 
+from gantrain.config.kept import KeptRepository
+from gantrain.config.yaml_limits import check_yaml
 from gantrain.errors import UserError
 from gantrain.options import CONFIGS
 
 KEY = re.compile(r"\$\{\s*\.*[\w-]+(?:\.[\w-]+|\[[\w-]+\])*\s*\}")
 """An interpolation of a key: ${optimizer.lr}."""
+
+MOST_CHECKED = 200
+"""Configs of jobs that have not begun which are kept, at most."""
 
 FOLLOWS = {"overrides": None, "runtime": None, "job": ("config_name", "override_dirname")}
 """What of Hydra's own node follows from the whole command line: it says what was composed and changes nothing."""
@@ -45,6 +51,21 @@ class Loader(ConfigLoaderImpl):
         if folder is not None:
             path.prepend("--config-dir", f"file://{folder}", anchor="main")
         super().__init__(path)
+        self.repository = KeptRepository(self.repository)  # type: ignore[assignment]
+        self._checked: dict[tuple[str, ...], DictConfig] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_checked": {}}  # a job elsewhere composes its own
+
+    def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
+        """The config of a sweep's job. Hydra asks for each twice, to check it and to run it: it is composed once."""
+        words = tuple(sweep_overrides)
+        if words in self._checked:
+            return self._checked.pop(words)
+        cfg = super().load_sweep_config(master_config, sweep_overrides)
+        if len(self._checked) < MOST_CHECKED:
+            self._checked[words] = cfg
+        return cfg
 
     def load_configuration(
         self,
@@ -75,6 +96,8 @@ class Loader(ConfigLoaderImpl):
     def _process_config_searchpath(
         self, config_name: str | None, parsed_overrides: list[Override], repo: CachingConfigRepository
     ) -> None:
+        if self.folder is not None:
+            _refuse_by_file(repo, self.folder)
         loaded = repo.load_config(config_name) if config_name is not None else None
         if loaded is not None and isinstance(loaded.config, DictConfig) and "hydra" in loaded.config:
             raise UserError(_refusal(str(config_name)))
@@ -88,6 +111,28 @@ class Loader(ConfigLoaderImpl):
         if not installed and isinstance(result.config, DictConfig) and "hydra" in result.config:
             raise UserError(_refusal(str(default.config_path)))
         return result
+
+
+def _refuse_by_file(repo: CachingConfigRepository, folder: Path) -> None:
+    """Lets the repository read no file outside a folder of the user's that it leads to, and no huge one."""
+    load = repo.load_config
+
+    def checked(config_path: str) -> ConfigResult | None:
+        name = config_path.partition("://")[2] or config_path
+        file = folder / (name if name.endswith(".yaml") else f"{name}.yaml")
+        if file.is_file():
+            home = file.resolve()
+            if not home.is_relative_to(folder) and not home.is_relative_to(CONFIGS.resolve()):
+                raise UserError(f"{file} lies outside {folder}: put the config itself there")
+            try:
+                check_yaml(home.read_text(encoding="utf-8"))
+            except (yaml.YAMLError, UnicodeDecodeError):  # which are explained where it is read
+                pass
+            except (ValueError, OSError) as error:
+                raise UserError(f"{file} cannot be read as a config: {error}") from error
+        return load(config_path)
+
+    repo.load_config = checked  # type: ignore[method-assign]
 
 
 def of_hydra(override: Override) -> bool:
@@ -176,6 +221,8 @@ def plain_config(text: Any, what: str) -> DictConfig:
         UserError: it is no such text, or holds interpolations.
     """
     try:
+        if isinstance(text, str):
+            check_yaml(text)
         cfg = OmegaConf.create(text) if isinstance(text, str) else None
     except Exception as error:  # whatever a YAML reader makes of a stranger's text
         raise UserError(f"the config in {what} cannot be read: choose another checkpoint") from error

@@ -15,7 +15,7 @@ from gantrain.config.explaining import explained
 from gantrain.config.schema import Config
 from gantrain.config.words import nearest
 from gantrain.errors import UserError
-from gantrain.ranges import NOT_NEGATIVE, POSITIVE, SAMPLES, within
+from gantrain.ranges import COUNT, NOT_NEGATIVE, POSITIVE, SAMPLES, within
 
 
 def validate(cfg: DictConfig, schema: type = Config) -> DictConfig:
@@ -55,12 +55,15 @@ def _check_numbers(typed: DictConfig) -> None:
         "debug.overfit": POSITIVE,
         "trainer.data_budget": NOT_NEGATIVE,
     }
+    ranges |= {"sweep.trials": COUNT, "trainer.give_up": "(0, 1)", "trainer.replicas": "[1, 1000]"}
     ranges |= {"trainer.batch_size": "(0, 10000000]", "trainer.threads": "(0, 1024]"}
     try:
         for key, interval in ranges.items():
             within(interval, **{key: OmegaConf.select(typed, key)})
     except ValueError as error:
         raise UserError(str(error)) from error
+    if typed.trainer.reuse_fakes not in (True, False, "auto"):
+        raise UserError(f"trainer.reuse_fakes should be true, false or auto, got {typed.trainer.reuse_fakes}")
     if typed.trainer.batch_size % typed.trainer.accumulate:
         raise UserError(
             f"trainer.batch_size={typed.trainer.batch_size} cannot be played in trainer.accumulate="

@@ -9,9 +9,12 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from gantrain.errors import UserError
+from gantrain.files import locked
 
 LIMIT = 64 * 2**30
 """So many bytes may lie in the cache before packs that were not used lately are removed."""
@@ -23,6 +26,25 @@ ABANDONED = 24 * 3600
 def cache_folder() -> Path:
     """Where packed data lies: `GANTRAIN_CACHE`, else ~/.cache/gantrain."""
     return Path(os.environ.get("GANTRAIN_CACHE") or Path.home() / ".cache" / "gantrain").expanduser()
+
+
+@contextlib.contextmanager
+def made_once(cache: Path, name: str) -> Iterator[None]:
+    """Within, no other process makes what the cache is to hold under this name: whoever comes later finds it there.
+
+    In a cache that can only be read nobody waits for anybody.
+    """
+    folder = cache / ".locks"
+    with contextlib.ExitStack() as held:
+        with contextlib.suppress(OSError, UserError):
+            folder.mkdir(parents=True, exist_ok=True)
+            held.enter_context(locked(folder / name))
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):  # who waits has the file open, and finds what was made
+                (folder / name).unlink()
+                folder.rmdir()
 
 
 def pack_folder(cache: Path, facts: Mapping[str, Any]) -> Path:

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from gantrain import shares
 from gantrain.captions import encoded, plain
-from gantrain.data.originals import printable
 from gantrain.errors import UserError
 from gantrain.files import replacing
+from gantrain.untrusted import printable
 
 FILE = "captions.csv"
 LONGEST = 256

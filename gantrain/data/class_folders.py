@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from gantrain.data.batches import Batches
-from gantrain.data.originals import printable
 from gantrain.data.source import DataContext, PackedSource, different_files
 from gantrain.errors import UserError
+from gantrain.untrusted import printable
 
 
 class ClassFolders(PackedSource):

@@ -88,8 +88,3 @@ class Originals:
             return cls(**held)
         except (OSError, ValueError, TypeError):
             return None
-
-
-def printable(name: str) -> str:
-    """A name from a stranger's disk in signs that every terminal can show: others as their numbers."""
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in name)

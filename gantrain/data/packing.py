@@ -14,8 +14,9 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from gantrain.data.originals import Original, Originals, printable
+from gantrain.data.originals import Original, Originals
 from gantrain.errors import UserError
+from gantrain.untrusted import printable
 
 NAMED = 10
 """Broken files that are named one by one."""

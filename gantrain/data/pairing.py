@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from gantrain.data.originals import printable
 from gantrain.data.pictures import pictures_below
 from gantrain.errors import UserError
+from gantrain.untrusted import printable
 
 Part = Literal["train", "test"]
 TRAIN, HELD_OUT = "train", ("test", "val")

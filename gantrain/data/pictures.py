@@ -13,8 +13,9 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from gantrain.data.fitting import Fitting, Size
-from gantrain.data.originals import Original, printable
+from gantrain.data.originals import Original
 from gantrain.errors import UserError
+from gantrain.untrusted import printable
 
 FORMATS = {
     ".bmp": "BMP",

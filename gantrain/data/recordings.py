@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from gantrain.data.originals import NOTES, printable
+from gantrain.data.originals import NOTES
 from gantrain.data.packing import NAMED, QUIET, read_each
 from gantrain.data.sounds import SILENT, Recording, mixed, read_sound, resampled, to_int16
 from gantrain.errors import UserError
+from gantrain.untrusted import printable
 
 PART_KEPT = 0.5
 """The last piece of a file that was cut is kept where so much of it is sound, and padded with silence."""

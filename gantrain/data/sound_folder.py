@@ -11,13 +11,13 @@ import numpy as np
 
 from gantrain.data.cache import pack_folder
 from gantrain.data.class_folders import ClassFolders
-from gantrain.data.originals import printable
 from gantrain.data.pictures import files_below
 from gantrain.data.recordings import Cutting, Recordings, pack_sounds
 from gantrain.data.sounds import OTHERS, has_soundfile, is_sound, readable
 from gantrain.data.source import DataContext, fingerprint_of
 from gantrain.errors import UserError
 from gantrain.ranges import LENGTH, WIDTH, within
+from gantrain.untrusted import printable
 
 NO_PATH = "dataset=sound_folder needs the folder of your sounds: add dataset.path=…"
 

@@ -18,7 +18,7 @@ import torch
 
 from gantrain.data.augment import Augment
 from gantrain.data.batches import Batches, DeviceBatches, StreamedBatches
-from gantrain.data.cache import cache_folder, mark_used, pack_folder, tidy
+from gantrain.data.cache import cache_folder, made_once, mark_used, pack_folder, tidy
 from gantrain.data.fitting import Fitting
 from gantrain.data.memory import free_memory
 from gantrain.data.originals import Originals
@@ -173,13 +173,8 @@ class PackedSource(Source):
         facts = self._facts(context)
         folder = pack_folder(context.cache, facts)
         if not folder.is_dir():
-            others = list(context.cache.glob(f"{self.name}-*"))
-            context.say(
-                f"data: packing {self.name}" + (" anew: other files or settings than before" if others else " once")
-            )
-            self._write(context, folder, facts)
-            with contextlib.suppress(OSError):  # another process tidies at the same time
-                tidy(context.cache, folder, context.say)
+            with made_once(context.cache, folder.name):
+                self._pack_unless_there(context, folder, facts)
         mark_used(folder)
         fields = {file.stem: np.load(file, mmap_mode="r") for file in sorted(folder.glob("*.npy"))}
         context.say(f"data: {len(fields['real']):,} samples of {self.name}, packed in {folder}")
@@ -193,6 +188,17 @@ class PackedSource(Source):
         data_dir = context.data_dir.resolve()
         facts = {"name": self.name, "version": self.version, "settings": self.settings(data_dir)}
         return {**facts, "fingerprint": self.fingerprint(data_dir)}
+
+    def _pack_unless_there(self, context: DataContext, folder: Path, facts: dict[str, Any]) -> None:
+        if folder.is_dir():  # another process has packed it meanwhile
+            return
+        others = list(context.cache.glob(f"{self.name}-*"))
+        context.say(
+            f"data: packing {self.name}" + (" anew: other files or settings than before" if others else " once")
+        )
+        self._write(context, folder, facts)
+        with contextlib.suppress(OSError):  # another process tidies at the same time
+            tidy(context.cache, folder, context.say)
 
     def _write(self, context: DataContext, folder: Path, facts: dict[str, Any]) -> None:
         work = context.cache / f".{folder.name}.{os.getpid()}"

@@ -100,7 +100,8 @@ class GaussianMixture(KnownDistribution):
         if self.centres.device != device:
             self.centres = self.centres.to(device)
         label = torch.randint(len(self.centres), (n,), device=device)
-        return {"real": self.centres[label] + torch.randn(n, 2, device=device) * self.std, "label": label}
+        around = torch.randn(n, 2, device=device).mul_(self.std)
+        return {"real": around.add_(self.centres.index_select(0, label)), "label": label}
 
     def density(self, x: np.ndarray, blur: float = 0.0) -> np.ndarray:
         width, total = math.hypot(self.std, blur), np.zeros(len(x))

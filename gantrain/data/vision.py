@@ -18,10 +18,14 @@ from torch import Tensor
 
 from gantrain.data.augment import Augment
 from gantrain.data.batches import Batches, DeviceBatches, DrawnBatches, to_real
+from gantrain.data.cifar import LARGEST, read_batch, unpack
 from gantrain.data.fitting import sides
 from gantrain.data.source import LABELLED, DataContext, PackedSource, Source, fingerprint_of
 from gantrain.errors import UserError
 from gantrain.seeding import Purpose, mix, seed_default
+
+IDX_OF_BYTES = b"\0\0\x08"
+"""How a file of MNIST's format begins whose values are bytes."""
 
 
 class VisionSource(PackedSource):
@@ -133,19 +137,38 @@ class Mnist(VisionSource):
         """What a file holds, after each form in which it lies there was found to be as published."""
         for file in (raw / name, raw / f"{name}.gz"):
             if file.is_file():
-                try:
-                    with file.open("rb") if file.suffix != ".gz" else gzip.open(file) as opened:
-                        content = opened.read(2**26)  # more than any of them, and a bound for what unpacks without end
-                except (OSError, EOFError, zlib.error) as error:
-                    raise ValueError(f"{file} is damaged: {error}") from error
-                if hashlib.md5(content, usedforsecurity=False).hexdigest() != self.published[name]:
-                    raise ValueError(f"{file} is damaged: it is not the published file, remove it")
+                content = verified(file, self.published[name])
         return read_idx(content)
 
 
+def verified(file: Path, md5: str) -> bytes:
+    """What a file holds, unpacked where it is packed.
+
+    Raises:
+        ValueError: it is damaged, or not the file of this md5.
+    """
+    try:
+        with file.open("rb") if file.suffix != ".gz" else gzip.open(file) as opened:
+            content = opened.read(LARGEST)  # a bound for what unpacks without end
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"{file} is damaged: {error}") from error
+    if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
+        raise ValueError(f"{file} is damaged: it is not the published file, remove it")
+    return content
+
+
 def read_idx(content: bytes) -> np.ndarray:
-    """The array uint8 in a file of MNIST's format: two zeros, a type, the number of axes, their sizes, the values."""
-    sizes = struct.unpack_from(f">{content[3]}I", content, 4)
+    """The array uint8 in a file of MNIST's format: two zeros, a type, the number of axes, their sizes, the values.
+
+    Raises:
+        ValueError: it holds values of another type, or fewer or more than its sizes say.
+    """
+    if len(content) < 4 or content[:3] != IDX_OF_BYTES:
+        raise ValueError("it is no file of bytes in MNIST's format")
+    try:
+        sizes = struct.unpack_from(f">{content[3]}I", content, 4)
+    except struct.error as error:
+        raise ValueError("it ends before its sizes") from error
     return np.frombuffer(content, np.uint8, offset=4 + 4 * len(sizes)).reshape(sizes)
 
 
@@ -221,20 +244,30 @@ class Cifar10(VisionSource):
     get = "unpack cifar-10-python.tar.gz in {data_dir}, so that cifar-10-batches-py lies there with its eight files"
     names = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
+    published: ClassVar[Mapping[str, str]] = {
+        "data_batch_1": "c99cafc152244af753f735de768cd75f",
+        "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
+        "data_batch_3": "54ebc095f3ab1f0389bbae665268c751",
+        "data_batch_4": "634d18415352ddfa80567beed471001a",
+        "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
+        "test_batch": "40351d587109b95175f43aff81a1287e",
+        "batches.meta": "5ff9c542aee3614f3951f8cda6e48888",
+    }
+    """The md5 of each file."""
+
     def files(self, folder: Path) -> list[Path]:
-        names = [*(f"data_batch_{k}" for k in range(1, 6)), "test_batch", "batches.meta"]
-        found = [folder / name for name in names]
+        found = [folder / name for name in self.published]
         return found if all(file.is_file() for file in found) else []
 
     def fetch(self, data_dir: Path) -> None:
-        self._torchvision(data_dir, download=True)
+        from torchvision.datasets import CIFAR10
+        from torchvision.datasets.utils import download_url
+
+        download_url(CIFAR10.url, str(data_dir), CIFAR10.filename, CIFAR10.tgz_md5)  # not where it lies there already
+        unpack(data_dir / CIFAR10.filename, data_dir / self.folder, self.published)
 
     def read(self, data_dir: Path) -> tuple[np.ndarray, np.ndarray]:
-        held = self._torchvision(data_dir, download=False)
-        return np.ascontiguousarray(held.data.transpose(0, 3, 1, 2)), np.asarray(held.targets)
-
-    def _torchvision(self, data_dir: Path, download: bool) -> Any:
-        """The set as torchvision reads it, which verifies every file first."""
-        from torchvision.datasets import CIFAR10
-
-        return CIFAR10(str(data_dir), train=self.split == "train", download=download)
+        contents = {name: verified(data_dir / self.folder / name, self.published[name]) for name in self.published}
+        names = [name for name in contents if name.startswith("data" if self.split == "train" else "test")]
+        images, labels = zip(*(read_batch(contents[name]) for name in names), strict=True)
+        return np.concatenate(images), np.concatenate(labels)

@@ -115,7 +115,7 @@ class Game(GameInterface):
 
     def aggregate(self, values: list[Tensor], batch: Batch) -> Tensor:
         """The mean of the generator's losses by each discriminator."""
-        return torch.stack(values).mean()
+        return torch.stack(values).mean() if len(values) > 1 else values[0]
 
     def opponents(self, generator: str) -> tuple[str, ...]:
         """The discriminators that judge what the generator makes."""
@@ -240,6 +240,11 @@ class Game(GameInterface):
                     "trainer.reuse_fakes keeps the fakes of the whole batch with all that they were made through, but "
                     f"trainer.accumulate={plan.parts} plays it in parts to save memory: set trainer.accumulate=1, or "
                     "leave trainer.reuse_fakes out"
+                )
+            if plan.shards:
+                raise ValueError(
+                    "trainer.reuse_fakes has the generator learn through weights that trainer.shard gives up after the "
+                    "discriminator's turn: leave one of them out"
                 )
             if reason := self.without_reuse():
                 raise ValueError(f"trainer.reuse_fakes does not fit this game: {reason}")

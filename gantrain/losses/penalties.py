@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import Any, Literal
 
 import torch
@@ -13,6 +14,7 @@ from gantrain import shares
 from gantrain.automatic import Automatic
 from gantrain.ranges import COUNT, NOT_NEGATIVE, within
 from gantrain.schedules import HasSchedules, Number, Scheduled
+from gantrain.stacked import gradients, leaf
 from gantrain.turns import Samples
 
 LogitsOf = Callable[[Samples], Tensor]
@@ -132,10 +134,6 @@ def in_float32(samples: Samples) -> Samples:
 
 def gradient_leaves(samples: Samples) -> Samples:
     """The same samples as tensors of their own, so that a gradient by them leaves out every other way to the logits."""
-
-    def leaf(x: Tensor) -> Tensor:
-        return x.view_as(x) if x.requires_grad else x.detach().requires_grad_(True)
-
     numbers = {name: leaf(values) for name, values in samples.continuous.items()}
     return replace(samples, x=leaf(samples.x), conditions={**samples.conditions, **numbers})
 
@@ -143,8 +141,8 @@ def gradient_leaves(samples: Samples) -> Samples:
 def input_gradients(logits: Mapping[str, Tensor], at: Mapping[str, Samples]) -> dict[str, Samples]:
     """By the names of `at`: the gradients of the logits of each sample by all that is continuous there."""
     inputs = [[samples.x, *samples.continuous.values()] for samples in at.values()]
-    total = torch.stack([total_logit(logits[name]) for name in at]).sum()
-    found = iter(torch.autograd.grad(total, [x for group in inputs for x in group], create_graph=True))
+    total = reduce(torch.add, [total_logit(logits[name]) for name in at])
+    found = iter(gradients(total, [x for group in inputs for x in group]))
     return {name: Samples(next(found), {key: next(found) for key in x.continuous}) for name, x in at.items()}
 
 
@@ -155,7 +153,8 @@ def total_logit(logits: Tensor) -> Tensor:
 
 def gradient_vectors(gradient: Samples) -> Tensor:
     """Gradients by samples and by conditions beside each other, (N, F)."""
-    return torch.cat([part.flatten(1) for part in (gradient.x, *gradient.conditions.values())], 1)
+    parts = [part.flatten(1) for part in (gradient.x, *gradient.conditions.values())]
+    return torch.cat(parts, 1) if len(parts) > 1 else parts[0]
 
 
 def squared_norms(gradient: Tensor) -> Tensor:

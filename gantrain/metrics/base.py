@@ -67,6 +67,7 @@ class Metric:
     def protocol_of(self, evaluation: Evaluation, **facts: Any) -> Protocol:
         """The protocol with these facts, and with those that every metric has."""
         versions = {"gantrain": __version__, "torch": str(torch.__version__)} | facts.pop("versions", {})
+        facts["conditional"] = evaluation.labelled is not None or evaluation.from_data or None
         return Protocol(type(self).__name__, evaluation.real.name, evaluation.averaged, versions=versions, **facts)
 
 

@@ -6,7 +6,6 @@ import contextlib
 import copy
 import hashlib
 import math
-import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,11 +15,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantrain.data import Source, StackedMnist, to_pixels
+from gantrain.data.cache import made_once
 from gantrain.errors import UserError
 from gantrain.files import replacing
 from gantrain.kinds import Kind
 from gantrain.metrics.evaluation import Part, RealData
 from gantrain.seeding import Purpose, default_state, mix, restore_default, seed_default
+from gantrain.untrusted import BROKEN, read_tensors
 
 AT_ONCE = 500
 SAMPLES, HELD_OUT = 50_000, 10_000
@@ -134,16 +135,24 @@ def _classifier_of(real: RealData) -> Classifier:
         file = context.cache / f"classifier-{_key(network, learnt, held)}.pt"
         found = _read(file, network)
         if found is None:
-            named = type(real.source).__name__
-            context.say(f"metrics: training a classifier of {named}'s {classes} classes, once")
-            _train(network.to(context.device), *(values.to(context.device) for values in learnt))
-            accuracy = _accuracy(network, *held)
-            context.say(f"metrics: it names {accuracy:.1%} of {len(held[0]):,} held-out samples right")
-            _write(file, network, accuracy)
-            found = _read(file, network) or accuracy  # another process may have been there first
+            with made_once(context.cache, file.stem):
+                found = _read(file, network) or _trained(network, learnt, held, file, real)
     finally:
         restore_default(state, context.device)
     return Classifier(network.to(context.device).eval().requires_grad_(False), found)
+
+
+def _trained(
+    network: Network, learnt: tuple[Tensor, Tensor], held: tuple[Tensor, Tensor], file: Path, real: RealData
+) -> float:
+    """Trains the network, keeps it in the file, and returns its accuracy on what was held out."""
+    context = real.context
+    context.say(f"metrics: training a classifier of {type(real.source).__name__}'s {real.source.classes} classes, once")
+    _train(network.to(context.device), *(values.to(context.device) for values in learnt))
+    accuracy = _accuracy(network, *held)
+    context.say(f"metrics: it names {accuracy:.1%} of {len(held[0]):,} held-out samples right")
+    _write(file, network, accuracy)
+    return _read(file, network) or accuracy  # as it is read again: rounded
 
 
 def _samples(real: RealData) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
@@ -198,11 +207,12 @@ def _accuracy(network: Network, pixels: Tensor, labels: Tensor) -> float:
 def _read(file: Path, network: Network) -> float | None:
     """Puts the weights of a file into the network and gives their accuracy; None where there are none."""
     try:
-        held = torch.load(file, map_location="cpu", weights_only=True)
+        with file.open("rb") as stream:
+            held = read_tensors(stream)
         whole = copy.deepcopy(network)  # a damaged file must not leave half of it in the network
         whole.load_state_dict(held["weights"])
         accuracy = float(held["accuracy"])
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError, EOFError, pickle.UnpicklingError):
+    except (*BROKEN, OSError):
         return None
     network.load_state_dict(whole.state_dict())
     return accuracy

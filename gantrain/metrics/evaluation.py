@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from gantrain.data import Batches, DataContext, Source, identity_of, to_pixels
-from gantrain.data.originals import printable
 from gantrain.kinds import Kind
 from gantrain.seeding import Purpose, mix, seed_default
+from gantrain.untrusted import printable
 
 Part = Literal["train", "held_out"]
 Made = TypeVar("Made")

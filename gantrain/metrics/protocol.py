@@ -33,6 +33,8 @@ class Protocol:
     """The metric's own settings, such as the number of neighbours."""
     versions: Mapping[str, str] = field(default_factory=dict)
     """Of the packages that had a part in it."""
+    conditional: bool | None = None
+    """Samples are made of labels or of data; None where they are of noise alone, which is another task."""
 
     def __str__(self) -> str:
         judged = f"{self.samples:,} samples" if self.samples else "samples"
@@ -42,6 +44,7 @@ class Protocol:
             f"{self.split} part of {self.data}" if self.split else self.data,
             f"features: {self.space}" if self.space else "",
             f"pictures: {self.resize}" if self.resize else "",
+            "made of labels or data" if self.conditional else "",
             ", ".join(f"{name} {value}" for name, value in self.settings.items()),
         ]
         return "; ".join(filter(None, parts))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
 import zipfile
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,12 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gantrain.untrusted import BROKEN, DataUnpickler
+
 STORAGES: dict[str, Any] = {"FloatStorage": np.float32, "HalfStorage": np.float16, "DoubleStorage": np.float64}
 STORAGES |= {"LongStorage": np.int64, "IntStorage": np.int32, "ByteStorage": np.uint8, "BoolStorage": np.bool_}
-
-BROKEN: tuple[type[Exception], ...] = (pickle.UnpicklingError, zipfile.BadZipFile, EOFError, OSError, RuntimeError)
-BROKEN += (AttributeError, LookupError, TypeError, ValueError)
-"""What unpickling raises of a file that is damaged, or was made to harm."""
 
 
 def is_torchscript(file: Path) -> bool:
@@ -38,9 +34,8 @@ def read_torchscript(file: Path) -> dict[str, Tensor]:
     try:
         with zipfile.ZipFile(file) as archive:
             (data,) = (name for name in archive.namelist() if name.count("/") == 1 and name.endswith("/data.pkl"))
-            with archive.open(data) as stream:
-                root = _Reader(stream, archive, data.removesuffix(".pkl")).load()
-    except BROKEN as error:
+            root = _Reader(archive, data.removesuffix(".pkl")).load()
+    except (*BROKEN, OSError) as error:
         raise ValueError(f"{error}") from error
     if not isinstance(root, _Module):
         raise ValueError("its outermost object is no module")
@@ -62,37 +57,36 @@ def _tensors(module: _Module, prefix: str) -> Iterator[tuple[str, Tensor]]:
             yield from _tensors(value, f"{prefix}{name}.")
 
 
-class _Reader(pickle.Unpickler):
+class _Reader(DataUnpickler):
     """Knows tensors and nothing else: any other name in the pickle is refused."""
 
-    def __init__(self, stream: Any, archive: zipfile.ZipFile, folder: str) -> None:
-        super().__init__(stream)
+    def __init__(self, archive: zipfile.ZipFile, folder: str) -> None:
+        known: dict[tuple[str, str], Any] = {("torch", name): name for name in STORAGES}
+        known[("torch._utils", "_rebuild_tensor_v2")] = _tensor
+        known[("torch._utils", "_rebuild_parameter")] = _first
+        known[("collections", "OrderedDict")] = _mapping
+        super().__init__(_member(archive, f"{folder}.pkl"), known)
         self._archive, self._folder = archive, folder
         self._storages: dict[str, Tensor] = {}
 
     def find_class(self, module: str, name: str) -> Any:
         if module.split(".")[0] == "__torch__":
             return _Module
-        if module == "torch" and name in STORAGES:
-            return name
-        if module == "torch.jit._pickle":  # wraps plain values in what their types are called
-            return _first
-        known: dict[tuple[str, str], Any] = {
-            ("torch._utils", "_rebuild_tensor_v2"): _tensor,
-            ("torch._utils", "_rebuild_parameter"): _first,
-        }
-        known[("collections", "OrderedDict")] = OrderedDict
-        if (module, name) not in known:
-            raise pickle.UnpicklingError(f"it holds {module}.{name}, which is no tensor")
-        return known[(module, name)]
+        return _first if module == "torch.jit._pickle" else super().find_class(module, name)  # says a value's type
 
     def persistent_load(self, pid: Any) -> Tensor:
         _, kind, key, *_ = pid
         if key not in self._storages:
-            content = bytearray(self._archive.read(f"{self._folder}/{key}"))
-            values = np.frombuffer(content, STORAGES[kind])
+            values = np.frombuffer(bytearray(_member(self._archive, f"{self._folder}/{key}")), STORAGES[kind])
             self._storages[key] = torch.from_numpy(values)
         return self._storages[key]
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> bytes:
+    """What lies in an archive as it is: a packed member could unpack to more than there is memory."""
+    if archive.getinfo(name).compress_type != zipfile.ZIP_STORED:
+        raise ValueError(f"{name} in it is compressed")
+    return archive.read(name)
 
 
 def _tensor(storage: Tensor, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: Any) -> Tensor:
@@ -101,3 +95,7 @@ def _tensor(storage: Tensor, offset: int, size: tuple[int, ...], stride: tuple[i
 
 def _first(value: Any, *_: Any) -> Any:
     return value
+
+
+def _mapping() -> dict[Any, Any]:
+    return {}

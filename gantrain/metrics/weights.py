@@ -15,7 +15,8 @@ from torch import Tensor
 
 from gantrain.errors import UserError
 from gantrain.files import replacing
-from gantrain.metrics.torchscript import BROKEN, is_torchscript, read_torchscript
+from gantrain.metrics.torchscript import is_torchscript, read_torchscript
+from gantrain.untrusted import BROKEN, printable, read_tensors
 
 FOLDER = "weights"
 """Below the cache: where downloaded files lie."""
@@ -112,12 +113,13 @@ def _read(file: Path, published: Published) -> Weights:
         if is_torchscript(file):
             held: Any = read_torchscript(file)
         else:
-            held = torch.load(file, map_location="cpu", weights_only=True)
+            with file.open("rb") as stream:
+                held = read_tensors(stream)
         if not isinstance(held, Mapping) or not all(isinstance(value, Tensor) for value in held.values()):
             raise ValueError("it holds more than tensors by name")
-    except BROKEN as error:
-        reason = " ".join(str(error).split())
-        reason = "it holds objects that are no tensors" if isinstance(error, pickle.UnpicklingError) else reason[:200]
+    except (*BROKEN, OSError) as error:
+        reason = printable(" ".join(str(error).split()))[:200]
+        reason = "it holds objects that are no tensors" if isinstance(error, pickle.UnpicklingError) else reason
         raise UserError(
             f"{file} cannot be read as weights ({reason}): give {published}, from {published.url}"
         ) from error

@@ -9,26 +9,36 @@ from typing import TextIO
 
 from tqdm import tqdm
 
+from gantrain.untrusted import printable, printable_lines
+
 
 class Console:
     """Prints lines and writes them to the run's log once there is one; lines said before are written then.
 
     Args:
         quiet: nothing is printed, and nothing kept.
+        log_only: nothing is printed; the log has all.
     """
 
-    def __init__(self, quiet: bool = False) -> None:
-        self.quiet = quiet
+    def __init__(self, quiet: bool = False, log_only: bool = False) -> None:
+        self.quiet, self.log_only = quiet, log_only
         self._early: list[str] = []
         self._file: TextIO | None = None
         self._said_once: set[str] = set()
 
     def say(self, text: str) -> None:
+        """Prints lines, in which no name from elsewhere moves the terminal's cursor or changes its colours."""
         if self.quiet:
             return
-        with tqdm.external_write_mode(sys.stdout):
-            print(text, flush=True)
+        text = printable_lines(text)
+        self.show(text)
         self.note(text)
+
+    def show(self, text: str) -> None:
+        """On the screen only, unless all goes to the log alone."""
+        if not self.log_only:
+            with tqdm.external_write_mode(sys.stdout):
+                print(text, flush=True)
 
     def say_once(self, text: str) -> None:
         """What several steps of a command would say alike."""
@@ -38,7 +48,7 @@ class Console:
 
     def note(self, text: str) -> None:
         """Into the log only."""
-        line = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}"
+        line = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {printable_lines(text)}"
         if self._file is None:
             self._early.append(line)
         else:
@@ -81,13 +91,13 @@ class Bar:
         self._text = ""
         self._bar = (
             tqdm(total=steps, initial=start, unit=" steps", dynamic_ncols=True, leave=True, file=sys.stdout)
-            if sys.stdout.isatty() and not console.quiet
+            if sys.stdout.isatty() and not (console.quiet or console.log_only)
             else None
         )
 
     def show(self, losses: dict[str, float]) -> None:
         """The latest losses, beside the bar."""
-        self._text = "  ".join(f"{name} {value:.3g}" for name, value in losses.items())
+        self._text = "  ".join(f"{printable(name)} {value:.3g}" for name, value in losses.items())
 
     def at(self, step: int) -> None:
         elapsed = time.monotonic() - self._began

@@ -5,6 +5,7 @@ from gantrain.runs.exports import SUFFIXES, ExportFiles, card_beside, write_card
 from gantrain.runs.folder import RunFolder
 from gantrain.runs.judgements import EvaluationFile, ProtocolFile
 from gantrain.runs.numbers import LoggedNumbers
+from gantrain.runs.origin import Origin
 from gantrain.runs.samples import SampleFiles
 from gantrain.runs.status import Status, StatusFile
 from gantrain.runs.sweep import JobFolder, SweepFolder, SweepPlan
@@ -16,6 +17,7 @@ __all__ = [
     "ExportFiles",
     "JobFolder",
     "LoggedNumbers",
+    "Origin",
     "ProtocolFile",
     "RunFolder",
     "SampleFiles",

@@ -13,9 +13,10 @@ import torch
 
 from gantrain.errors import UserError
 from gantrain.files import folder_in, read, refuse_link, replacing
+from gantrain.runs.parts import is_whole
+from gantrain.untrusted import read_tensors
 
 FORMAT = 2
-PARTS = {"config", "data", "progress", "game", "optimizers"}
 FOLDER = "checkpoints"
 
 
@@ -128,11 +129,11 @@ def load_checkpoint(file: Path) -> dict[str, Any]:
     """
     try:
         with read(file) as stream:
-            state = torch.load(stream, map_location="cpu", weights_only=True)
+            state = read_tensors(stream)
     except UserError:
         raise
     except Exception as error:  # whatever an unpickler makes of a stranger's bytes
         raise UserError(f"{file} is damaged or no checkpoint of gantrain: choose another with run=…") from error
-    if not isinstance(state, dict) or state.get("format") != FORMAT or not state.keys() >= PARTS:
+    if not is_whole(state) or state.get("format") != FORMAT:
         raise UserError(f"{file} is no checkpoint of this version of gantrain")
     return state

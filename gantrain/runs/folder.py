@@ -12,6 +12,7 @@ from gantrain.runs.checkpoints import FOLDER, CheckpointFiles
 from gantrain.runs.exports import ExportFiles
 from gantrain.runs.judgements import EvaluationFile, ProtocolFile
 from gantrain.runs.numbers import LoggedNumbers
+from gantrain.runs.origin import OriginFile
 from gantrain.runs.samples import SampleFiles
 from gantrain.runs.sinks import SinkFile
 from gantrain.runs.status import StatusFile
@@ -34,6 +35,7 @@ class RunFolder:
         self.protocols = ProtocolFile(path / "protocols.json")
         self.evaluations = EvaluationFile(path / "evaluations.jsonl")
         self.sinks = SinkFile(path / "sinks.json")
+        self.origin = OriginFile(path / "origin.json")
         self.report = path / "report.html"
         self._config = path / "config.yaml"
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gantrain.files import append, read_text, write_text
+from gantrain.untrusted import read_json
 
 
 class ProtocolFile:
@@ -24,7 +25,7 @@ class ProtocolFile:
     def read(self) -> dict[str, dict[str, Any]]:
         """The protocol of each tag, as plain values; none where the file is missing, a link or damaged."""
         try:
-            held: Any = json.loads(read_text(self.file))
+            held: Any = read_json(read_text(self.file))
         except (FileNotFoundError, ValueError):  # among them UserError, of a link
             return {}
         return {tag: facts for tag, facts in held.items() if isinstance(facts, dict)} if isinstance(held, dict) else {}
@@ -58,7 +59,7 @@ class EvaluationFile:
             return lines
         for line in text.splitlines():
             try:
-                held = json.loads(line)
+                held = read_json(line)
             except ValueError:
                 continue
             if isinstance(held, dict) and isinstance(held.get("figures"), dict) and isinstance(held.get("step"), int):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from gantrain.files import append, read_text, write_text
+from gantrain.untrusted import read_json
 
 
 class LoggedNumbers:
@@ -35,7 +36,7 @@ class LoggedNumbers:
             return lines
         for line in text.splitlines():
             try:
-                held = json.loads(line)
+                held = read_json(line)
             except ValueError:
                 break
             if isinstance(held, dict) and isinstance(held.get("step"), int):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gantrain.files import read_text, write_text
+from gantrain.untrusted import read_json
 
 
 class SinkFile:
@@ -24,7 +25,7 @@ class SinkFile:
     def read(self) -> dict[str, str]:
         """The run's name by tracker; empty where the file is missing, a link or damaged."""
         try:
-            held: Any = json.loads(read_text(self.file))
+            held: Any = read_json(read_text(self.file))
         except (FileNotFoundError, ValueError):  # among them UserError, of a link
             return {}
         return {k: v for k, v in held.items() if isinstance(v, str)} if isinstance(held, dict) else {}

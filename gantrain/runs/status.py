@@ -17,6 +17,7 @@ import torch
 from gantrain import __version__
 from gantrain.errors import UserError
 from gantrain.files import read_text, write_text
+from gantrain.untrusted import read_json
 
 BEAT = 10.0
 """Seconds between two heartbeats, at least."""
@@ -76,7 +77,7 @@ class StatusFile:
     def read(self) -> Status:
         """What the file says, without facts of a wrong type; an empty status where it is missing, a link or damaged."""
         try:
-            held: Any = json.loads(read_text(self.file))
+            held: Any = read_json(read_text(self.file))
         except (FileNotFoundError, ValueError):  # among them UserError, of a link
             return Status()
         if not isinstance(held, dict):

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from gantrain.errors import UserError
-from gantrain.files import read_text, refuse_link, write_text
+from gantrain.files import locked, read_text, refuse_link, write_text
 from gantrain.runs.folder import RunFolder, fresh_folder
+from gantrain.untrusted import read_json
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,8 @@ class SweepPlan:
     overrides: Sequence[str]
     config_dir: str | None
     config_name: str
+    metric: str | None = None
+    """What a search compares jobs by."""
 
 
 class JobFolder(RunFolder):
@@ -39,16 +43,31 @@ class JobFolder(RunFolder):
         """The job's overrides.
 
         Raises:
-            UserError: the file is a link.
+            UserError: the file is damaged, or a link.
         """
-        return json.loads(read_text(self._words))
+        damaged = f"{self._words} is damaged: remove {self.path.name}, and finish the sweep"
+        try:
+            words: Any = read_json(read_text(self._words))
+        except UserError:
+            raise
+        except ValueError as error:
+            raise UserError(damaged) from error
+        if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+            raise UserError(damaged)
+        return words
 
     def write_words(self, words: Sequence[str]) -> None:
         write_text(self._words, json.dumps(list(words)))
 
+    def held(self, wait: bool) -> AbstractContextManager[bool]:
+        """Within, no other process runs this job; whether that could be had at once, or after a `wait`."""
+        return locked(self.path / ".lock", wait)
+
 
 class SweepFolder:
-    """What a sweep leaves on disk: sweep.json, summary.csv, and a folder 000, 001, … for each job.
+    """What a sweep leaves on disk: sweep.json, summary.csv, and a folder for each job: 000-hinge-seed0, 001-….
+
+    A search also leaves study.db, from which it goes on.
 
     Args:
         path: of the folder, which may be missing.
@@ -59,6 +78,8 @@ class SweepFolder:
         self.table = path / "summary.csv"
         self.report = path / "report.html"
         self.plan_file = path / "sweep.json"
+        self.study = path / "study.db"
+        self._lock = path / ".lock"
 
     @classmethod
     def fresh(cls, outputs: Path, name: str) -> SweepFolder:
@@ -82,9 +103,10 @@ class SweepFolder:
             refuse_link(path)
         damaged = f"{self.plan_file} is damaged: begin the sweep anew"
         try:
-            held: Any = json.loads(read_text(self.plan_file))
-            plan = SweepPlan(held["overrides"], held["config_dir"], held["config_name"])
-            whole = all(isinstance(word, str) for word in (*plan.overrides, plan.config_dir or "", plan.config_name))
+            held: Any = read_json(read_text(self.plan_file))
+            plan = SweepPlan(held["overrides"], held["config_dir"], held["config_name"], held.get("metric"))
+            words = (*plan.overrides, plan.config_dir or "", plan.config_name, plan.metric or "")
+            whole = all(isinstance(word, str) for word in words)
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(damaged) from error
         if not whole:
@@ -94,9 +116,33 @@ class SweepFolder:
     def write_plan(self, plan: SweepPlan) -> None:
         write_text(self.plan_file, json.dumps(asdict(plan), indent=1))
 
-    def job_name(self, number: int) -> str:
-        """The name of a job's folder, by its number from 0 on."""
-        return f"{number:03d}"
+    def job(self, words: Sequence[str], label: str, number: int | None = None) -> JobFolder:
+        """The folder of the job with these words: the one that it has, else a new one.
+
+        Args:
+            label: stands in a new folder's name, behind its number.
+            number: of a new one; by default, and where another job has it, the next.
+        """
+        with locked(self._lock):
+            there = self.jobs()
+            for job in there:
+                if job.read_words() == list(words):
+                    return job
+            taken = {int(found[0]) for job in there if (found := re.match(r"\d+", job.path.name))}
+            if number is None or number in taken:
+                number = max(taken, default=-1) + 1
+            job = JobFolder(self.path / f"{number:03d}{'-' * bool(label)}{label}")
+            job.path.mkdir()
+            job.write_words(words)
+            return job
+
+    def new_worker(self) -> int:
+        """The number of the process that works on the sweep from now on: 0 for the first, 1 for the next …"""
+        file = self.path / ".workers"
+        with locked(self._lock):
+            number = len(read_text(file)) if file.exists() else 0
+            write_text(file, "." * (number + 1))
+        return number
 
     def jobs(self) -> list[JobFolder]:
         """The folders of the jobs that have begun, in order, without links."""
@@ -108,8 +154,8 @@ class SweepFolder:
         write_text(self.table, text)
 
     def remove_unless_begun(self) -> None:
-        """Takes back what Hydra wrote before it found that a job has no config."""
-        if self.path.is_dir() and not self.plan_file.exists():
+        """Takes back what was written before it was found that a job has no config."""
+        if self.path.is_dir() and not self.jobs():
             shutil.rmtree(self.path)
             for parent in (self.path.parent, self.path.parent.parent, self.path.parent.parent.parent):
                 with suppress(OSError):  # others have runs in there

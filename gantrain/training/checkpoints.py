@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
 
 from gantrain.errors import UserError
 from gantrain.games import Game
 from gantrain.runs import CheckpointFiles
+from gantrain.sharded import is_sharded, placed_as, whole
 from gantrain.training.finite import forget_buffer
 from gantrain.training.state import Learner, Progress
 from gantrain.training.stepping import without_compiler
@@ -34,10 +36,27 @@ class Checkpoints:
 
     def save(self, game: Game, learners: Mapping[str, Learner], progress: Progress) -> Path:
         """Writes a state that was found good; then lets go of the oldest."""
-        with without_compiler():
-            optimizers = {name: learner.optimizer.state_dict() for name, learner in learners.items()}
-        state = {"progress": asdict(progress), "game": game.state_dict(), "optimizers": optimizers, **self.facts}
+        state = {**state_of(game, learners), "progress": asdict(progress), **self.facts}
         return self.files.save(state, progress.step, self.keep)
+
+
+def state_of(game: Game, learners: Mapping[str, Learner]) -> dict[str, Any]:
+    """All that moves, in whole tensors; where those are shared out, all processes call this together."""
+    with without_compiler():
+        optimizers = {name: learner.optimizer.state_dict() for name, learner in learners.items()}
+    state: dict[str, Any] = _gathered({"game": game.state_dict(), "optimizers": optimizers})
+    return state
+
+
+def _gathered(values: Any) -> Any:
+    """A tree of values with every tensor whole and by itself: what lies beside it in memory would be written too."""
+    if isinstance(values, Mapping):
+        return {key: _gathered(value) for key, value in values.items()}
+    if is_sharded(values):
+        return whole(values).cpu()
+    if isinstance(values, Tensor) and values.untyped_storage().nbytes() > values.nbytes:
+        return values.clone()
+    return values
 
 
 def load_players(game: Game, state: Mapping[str, Any], what: str) -> None:
@@ -59,7 +78,8 @@ def load_game(game: Game, state: Mapping[str, Any], what: str) -> None:
     Raises:
         UserError: they do not fit.
     """
-    weights: Mapping[str, Tensor] = state["game"]
+    now = game.state_dict()
+    weights = {name: placed_as(value, now.get(name, value)) for name, value in state["game"].items()}
     try:
         game.load_state_dict(weights)
     except RuntimeError as error:
@@ -86,12 +106,57 @@ def load_optimizers(learners: Mapping[str, Learner], state: Mapping[str, Any]) -
     """Puts a checkpoint's optimizer states into learners, each tensor in its parameter's order in memory.
 
     A fused kernel goes through both side by side, and the machine that saved it may have had another order.
+
+    Raises:
+        UserError: they do not fit.
     """
-    with without_compiler():
-        for name, saved in state["optimizers"].items():
-            learners[name].optimizer.load_state_dict(saved)
+    for name, saved in state["optimizers"].items():
+        if name not in learners or not _restored(learners[name].optimizer, saved):
+            raise UserError(f"the state of the optimizer of {name} does not fit: choose another checkpoint")
     for learner in learners.values():
         for parameter, kept in learner.optimizer.state.items():
             for key, value in kept.items():
                 if isinstance(value, Tensor) and value.shape == parameter.shape:
                     kept[key] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+
+
+def _placed(kept: Mapping[str, Any], parameter: Tensor) -> dict[str, Any]:
+    """What an optimizer keeps for a parameter, its tensors of the parameter's shape placed as the parameter is."""
+    return {
+        key: placed_as(value, parameter) if isinstance(value, Tensor) and value.shape == parameter.shape else value
+        for key, value in kept.items()
+    }
+
+
+def _restored(optimizer: Optimizer, saved: Any) -> bool:
+    """Puts a state into an optimizer; whether it is one of such an optimizer."""
+    before = [dict(group) for group in optimizer.param_groups]
+    moved = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    try:
+        states = {number: _placed(kept, moved[number]) for number, kept in saved["state"].items()}
+        with without_compiler():
+            optimizer.load_state_dict({**saved, "state": states})
+        return _fits(optimizer, before)
+    except Exception:  # of a stranger's values PyTorch raises many kinds
+        return False
+
+
+def _fits(optimizer: Optimizer, before: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether an optimizer has settings of the kinds that it had before, and moments of its parameters' shapes."""
+    for group, old in zip(optimizer.param_groups, before, strict=True):
+        if any(name not in old or _kind(group[name]) != _kind(old[name]) for name in group if name != "params"):
+            return False
+    return all(
+        value.shape in ((), parameter.shape) if isinstance(value, Tensor) else isinstance(value, int | float | None)
+        for parameter, kept in optimizer.state.items()
+        for value in kept.values()
+    )
+
+
+def _kind(setting: Any) -> Any:
+    """What a setting of an optimizer is: numbers are of one kind, in a tensor or not, and so are yes, no and unsaid."""
+    if setting is None or isinstance(setting, bool):
+        return bool
+    if isinstance(setting, int | float) or (isinstance(setting, Tensor) and setting.numel() == 1):
+        return float
+    return [_kind(part) for part in setting] if isinstance(setting, list | tuple) else type(setting)

@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 
 from gantrain.games import Game
+from gantrain.sharded import local
 from gantrain.training.meter import Meter
 from gantrain.training.state import Learner
+from gantrain.training.weights import Weights
 
 LARGEST = 2.0**24
 """Of a good weight: beyond it float32 no longer holds every whole number, and no update of a sensible size moves it."""
@@ -31,7 +33,7 @@ def check_losses(numbers: Mapping[str, float], step: int) -> None:
             raise NotFinite(f"{tag} is not finite by step {step:,}")
 
 
-def check_state(game: Game, learners: Mapping[str, Learner], step: int) -> None:
+def check_state(game: Game, learners: Mapping[str, Learner], step: int, placed: Weights) -> None:
     """Looks at parameters, averages, buffers of tricks and the optimizers' state, by one transfer from the device.
 
     Raises:
@@ -43,7 +45,8 @@ def check_state(game: Game, learners: Mapping[str, Learner], step: int) -> None:
     for name, learner in learners.items():
         for number, state in enumerate(learner.optimizer.state.values()):
             held |= _floats((f"optimizer of {name}, {key} {number}", value) for key, value in state.items())
-    for place, (name, value) in enumerate(zip(held, largest_magnitudes(list(held.values())).tolist(), strict=True)):
+    found = placed.largest(largest_magnitudes(list(held.values())))
+    for place, (name, value) in enumerate(zip(held, found.tolist(), strict=True)):
         if not math.isfinite(value):
             raise NotFinite(f"{name} is not finite by step {step:,}")
         if place < weights and value > LARGEST:
@@ -59,10 +62,14 @@ def check_samples(samples: Tensor) -> None:
 
 
 def largest_magnitudes(tensors: Sequence[Tensor]) -> Tensor:
-    """The largest absolute value of each tensor, on the device of the first; NaN where it holds one."""
+    """The largest absolute value of each tensor, or of this process's part of it; NaN where it holds one.
+
+    They are on the device of the first.
+    """
     if not tensors:
         return torch.zeros(0)
-    norms = torch._foreach_norm(list(tensors), math.inf)
+    parts = [local(tensor) for tensor in tensors]
+    norms = torch._foreach_norm([part if part.numel() else part.new_zeros(1) for part in parts], math.inf)
     return torch.stack([norm.to(norms[0].device) for norm in norms])
 
 
@@ -118,11 +125,11 @@ class Skipping:
     def _held(self, learner: Learner) -> dict[tuple[int | None, str], Tensor]:
         """By the number of a parameter and the key of its state ("" for itself), or by the name of a buffer."""
         held: dict[tuple[int | None, str], Tensor] = {(None, name): b for name, b in self._game.named_buffers()}
-        held |= {(None, f"averages.{name}"): p.detach() for name, p in self._game.averages.named_parameters()}
+        held |= {(None, f"averages.{name}"): local(p.detach()) for name, p in self._game.averages.named_parameters()}
         for number, parameter in enumerate(learner.parameters):
-            held[number, ""] = parameter.detach()
+            held[number, ""] = local(parameter.detach())
             state = learner.optimizer.state.get(parameter, {})
-            held |= {(number, key): value for key, value in state.items() if isinstance(value, Tensor)}
+            held |= {(number, key): local(value) for key, value in state.items() if isinstance(value, Tensor)}
         return held
 
     def _forget(self, learner: Learner, new: set[tuple[int | None, str]]) -> None:

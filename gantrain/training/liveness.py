@@ -20,14 +20,12 @@ SILENT = 20.0
 GRACE = 5.0
 """Seconds that a process has to notice by itself, when a call to the others fails, before it is ended."""
 
-WAY_OUT = "go on from its last checkpoint with run=…"
-
 
 class Liveness:
     """A thread that looks after the processes of a run through a store that all of them reach.
 
     Each looks whether those of its own computer live, and the first of each computer whether the next computer is heard
-    of. What is found is put into the store as a sentence; one process says it, the first if that lives.
+    of. What is found is put into the store; one process says it, the first if that lives, with its `way_out`.
 
     Args:
         number, count: of this process.
@@ -36,7 +34,8 @@ class Liveness:
     def __init__(self, store: Store, number: int, count: int) -> None:
         self._store, self._number, self._count = store, number, count
         self.tell: Callable[[str], object] = lambda sentence: None
-        self._sentence = ""
+        self.way_out: Callable[[], str] = lambda: "it had not begun, start it again"
+        self._fault = ""
         self._over = threading.Event()
         store.set(f"who/{number}", json.dumps([platform.node(), os.getpid()]))
         known = [json.loads(store.get(f"who/{k}")) for k in range(count)]
@@ -74,11 +73,11 @@ class Liveness:
     def lost(self) -> str | None:
         """After a call to the others failed: the sentence, where one of them is gone; None where none is."""
         until = time.monotonic() + GRACE - 2 * EVERY
-        while not self._sentence and time.monotonic() < until and self._thread.is_alive():
+        while not self._fault and time.monotonic() < until and self._thread.is_alive():
             time.sleep(0.05)
-        if self._sentence:
+        if self._fault:
             self._stop()
-        return self._sentence or None
+        return self._sentence() if self._fault else None
 
     def _look_after(self) -> None:
         beats, heard, since = 0, b"", time.monotonic()
@@ -94,10 +93,10 @@ class Liveness:
                     heard, since = beat, since if beat == heard else time.monotonic()
                     if time.monotonic() - since > SILENT and not self._store.check(self._of_next):
                         self._found(f"nothing is heard of {self._next_host}")
-                self._sentence = self._store.get("fault").decode() if self._store.check(["fault"]) else ""
+                self._fault = self._store.get("fault").decode() if self._store.check(["fault"]) else ""
             except Exception:  # the store is gone with the process that held it
-                self._sentence = "the process that the others met in is gone"
-            if self._sentence:
+                self._fault = "the process that the others met in is gone"
+            if self._fault:
                 self._end()
                 return
 
@@ -106,15 +105,18 @@ class Liveness:
         if self._over.wait(GRACE):
             return
         if self._says():
-            print(f"gantrain: {self._sentence}", file=sys.stderr, flush=True)
-            self.tell(self._sentence)
+            sentence = self._sentence()
+            print(f"gantrain: {sentence}", file=sys.stderr, flush=True)
+            self.tell(sentence)
         os._exit(1)
+
+    def _sentence(self) -> str:
+        """What happened, and what to do about it as the run's folder is now."""
+        return f"{self._fault}, and the run ends with it: {self.way_out()}"
 
     def _found(self, fault: str) -> None:
         try:
-            self._store.compare_set(
-                "fault", "", f"{fault}, and the run ends with it: go on from its last checkpoint with run=…"
-            )
+            self._store.compare_set("fault", "", fault)
         except Exception:  # nobody is there to be told
             return
 
@@ -125,7 +127,7 @@ class Liveness:
             if self._number == 0:
                 self._store.set("said", "")
                 return True
-            while time.monotonic() < until and f"rank 0 of {self._count} is gone" not in self._sentence:
+            while time.monotonic() < until and f"rank 0 of {self._count} is gone" not in self._fault:
                 if self._store.check(["said"]):
                     return False
                 time.sleep(EVERY / 5)

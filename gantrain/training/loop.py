@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from torch import Tensor
 
@@ -16,6 +17,7 @@ from gantrain.report.console import Bar, Console
 from gantrain.report.recorder import Recorder
 from gantrain.report.sounds import Page
 from gantrain.runs import StatusFile, load_checkpoint
+from gantrain.sharded import whole
 from gantrain.training.checkpoints import Checkpoints, go_back
 from gantrain.training.finite import NotFinite, check_losses, check_samples, check_state
 from gantrain.training.meter import Clock
@@ -24,6 +26,7 @@ from gantrain.training.signals import noted_signals
 from gantrain.training.state import Progress
 from gantrain.training.watch import Watch
 
+Result = TypeVar("Result")
 SAID = 5
 """Figures of an evaluation that fit into a line."""
 
@@ -52,6 +55,7 @@ class Limits:
     best: str | None = None
     higher_is_better: bool = False
     rollbacks: int = 0
+    give_up: float | None = None
 
     def reached(self, progress: Progress) -> str | None:
         """Why the run ends with this step."""
@@ -89,7 +93,38 @@ class Run:
     """Over the run's health."""
 
 
-def train(run: Run) -> dict[str, float]:
+@dataclass(frozen=True)
+class Due:
+    """A round that a run has to play before anything else; `observe` adds what costs time to its meter."""
+
+    rounds: Rounds
+    progress: Progress
+    observe: bool
+
+    def play(self) -> None:
+        self.rounds.play(self.progress, self.observe)
+
+
+Training = Generator[Due, None, Result]
+"""What trains, and waits for whoever plays its rounds, one at a time; what a round raises is thrown in."""
+
+
+def play_alone(training: Training[Result]) -> Result:
+    """Plays every round as it comes due, and returns what the training gives."""
+    try:
+        due = next(training)
+        while True:
+            try:
+                due.play()
+            except BaseException as error:
+                due = training.throw(error)
+            else:
+                due = next(training)
+    except StopIteration as end:
+        return end.value
+
+
+def train(run: Run) -> Training[dict[str, float]]:
     """Trains until the limits, and returns the figures of the last evaluation.
 
     Raises:
@@ -111,10 +146,10 @@ def train(run: Run) -> dict[str, float]:
 
     with noted_signals() as caught:
         if progress.step == 0:
-            with clock.beside():
+            with clock.beside(), rounds.weights.whole(averages=True):
                 watch.look(0)
                 recorder.picture(run.render_picture(0), 0)
-        if limits.rollbacks and files.last() is None:  # it may go back as far as here
+        if limits.rollbacks and ranks.first(lambda: files.last() is None):  # it may go back as far as here
             _check(run, {}, state=True)
             run.checkpoints.save(game, learners, progress)
         owing = progress.step > 0
@@ -122,11 +157,13 @@ def train(run: Run) -> dict[str, float]:
             # play each player's turns; a run that goes on first does what its last step still owes
             logging = not owing and limits.log.due(progress.step + 1)
             if not owing:
-                rounds.play(progress, observe=logging)
+                yield Due(rounds, progress, logging)
                 progress.seconds = before + time.monotonic() - began
             step = progress.step
 
-            # is this the last step?
+            # is this the last step? its health is known from the lines before
+            if logging and limits.give_up is not None:
+                progress.ended = ranks.first(lambda: watch.hopeless(progress.step, limits.steps, limits.give_up))
             stopped, progress.seconds = ranks.agree(caught[0] if caught else None, progress.seconds)
             ended = f"{stopped.name} received" if stopped else limits.reached(progress)
 
@@ -162,7 +199,7 @@ def train(run: Run) -> dict[str, float]:
 
             # evaluate
             if evaluating:
-                with clock.beside(evaluating=True):
+                with clock.beside(evaluating=True), rounds.weights.whole(averages=True):
                     progress.figures = figures = ranks.first(run.evaluate)
                 if figures:
                     recorder.numbers(figures | {"speed/evaluation": clock.share_of_evaluations()}, step)
@@ -181,8 +218,9 @@ def train(run: Run) -> dict[str, float]:
                         files.mark_best(file)
 
             # sample, and look whether all is well
-            if (limits.samples.due(step) or ended) and not (owing and recorder.has_picture(step)):
-                with clock.beside():
+            looking = limits.samples.due(step) or ended is not None
+            if looking and not (owing and ranks.first(partial(recorder.has_picture, step))):
+                with clock.beside(), rounds.weights.whole(averages=True):
                     watch.look(step)
                     recorder.picture(run.render_picture(step), step)
             owing = False
@@ -203,14 +241,15 @@ def _said(figures: Mapping[str, float]) -> str:
 
 def _check(run: Run, numbers: Mapping[str, float], state: bool) -> None:
     """Raises NotFinite where the losses are not, or too many turns were skipped; with `state`, where it is not good."""
-    step = run.progress.step
+    step, weights = run.progress.step, run.rounds.weights
     if run.rounds.skipping is None:
         check_losses(numbers, step)
     elif numbers:
         run.rounds.skipping.check(step)
     if state:
-        check_state(run.rounds.game, run.rounds.learners, step)
-        check_samples(run.probe_samples())
+        check_state(run.rounds.game, run.rounds.learners, step, weights)
+        with weights.whole(averages=True):
+            check_samples(run.probe_samples())
 
 
 def _go_back(run: Run, fault: NotFinite) -> None:
@@ -237,7 +276,7 @@ def _histograms(rounds: Rounds) -> dict[str, Tensor]:
     for player in rounds.learners:
         module = getattr(rounds.game, player, None)
         for name, parameter in module.named_parameters() if module is not None else ():
-            found[f"weight/{player}/{name}"] = parameter
+            found[f"weight/{player}/{name}"] = whole(parameter)
             if parameter.grad is not None:
-                found[f"grad/{player}/{name}"] = parameter.grad
+                found[f"grad/{player}/{name}"] = whole(parameter.grad)
     return found

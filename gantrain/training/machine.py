@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from gantrain.errors import UserError
+from gantrain.sharded import is_sharded
 
 try:
     import resource
@@ -38,7 +39,7 @@ class Machine:
         if self.device.type == "cuda":
             self._choose_kernels()
         module.to(self.device)
-        if self.channels_last:
+        if self.channels_last and not any(is_sharded(parameter) for parameter in module.parameters()):
             module.to(memory_format=torch.channels_last)
 
     def _choose_kernels(self) -> None:

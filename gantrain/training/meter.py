@@ -9,6 +9,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+from gantrain.sharded import whole
+
 
 class Meter:
     """Means since the last reading. Adding is a device operation; `read` is the one transfer.
@@ -36,7 +38,7 @@ class Meter:
             if page == len(self._pages):
                 self._pages.append(torch.zeros(self._count_of_places, device=self._device))
             self._places[tag] = self._pages[page][place]
-        self._places[tag].add_(value.detach())
+        self._places[tag].add_(whole(value.detach()))
         self._counts[tag] = self._counts.get(tag, 0) + 1
 
     def read(self, go_on: bool = False) -> dict[str, float]:

@@ -122,8 +122,8 @@ class Processes(Ranks):
                 raise DeviceLost(sentence) from None
             raise
 
-    def when_lost(self, tell: Callable[[str], object]) -> None:
-        self._liveness.tell = tell
+    def when_lost(self, tell: Callable[[str], object], way_out: Callable[[], str]) -> None:
+        self._liveness.tell, self._liveness.way_out = tell, way_out
 
     def _told(self, words: bytes) -> bytes:
         size = torch.tensor([len(words)])

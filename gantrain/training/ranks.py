@@ -77,8 +77,8 @@ class Ranks:
         """Inside, an error that another process's end led to becomes `DeviceLost`."""
         yield
 
-    def when_lost(self, tell: Callable[[str], object]) -> None:
-        """Says who is told of a process that is gone, in a sentence, where nobody else can be."""
+    def when_lost(self, tell: Callable[[str], object], way_out: Callable[[], str]) -> None:
+        """Says who is told, in a sentence that ends with a way out, of a process that is gone."""
 
     def __str__(self) -> str:
         return "" if self.count == 1 else f", {self.count} processes"

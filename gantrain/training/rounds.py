@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -14,13 +14,14 @@ from gantrain.games import Game
 from gantrain.networks.shared import share_layers
 from gantrain.seeding import Purpose, default_state, mix, restore_default, seed_default
 from gantrain.shares import share_played, take
-from gantrain.training.execution import Eager, total_of
+from gantrain.training.eager import Eager
 from gantrain.training.finite import Skipping, largest_magnitudes
 from gantrain.training.machine import Machine
 from gantrain.training.meter import Meter
 from gantrain.training.ranks import ALONE, Ranks
 from gantrain.training.state import Learner, Progress
 from gantrain.training.vitals import Vitals
+from gantrain.training.weights import Weights
 from gantrain.turns import Batch, Turn
 
 
@@ -34,6 +35,7 @@ class Rounds:
         execution: how gradients are taken.
         ranks: the processes that play together, each an equal share of every part.
         reuse_fakes: a generator's turn plays the batch and the fakes of the discriminator's last turn before it.
+        weights: where they lie; by default whole on each of `ranks`.
     """
 
     def __init__(
@@ -50,10 +52,12 @@ class Rounds:
         reuse_fakes: bool = False,
         execution: Eager | None = None,
         ranks: Ranks = ALONE,
+        weights: Weights | None = None,
     ) -> None:
         self.game, self.learners, self.batches, self.machine = game, learners, batches, machine
         self.seed, self.steps, self.batch_size, self.ranks = seed, steps, batch_size, ranks
         self.execution = execution or Eager(game, machine)
+        self.weights = weights or Weights(ranks)
         self.shares = ranks.shares(accumulate, game.tricks.packed_shape([1])[0])
         if self.shares != [None]:
             share_layers(game)
@@ -62,6 +66,7 @@ class Rounds:
         self.skipping = Skipping(game, machine.device) if skip else None
         self._step = torch.zeros((), dtype=torch.int64, device=machine.device)
         self._scheduled = game.scheduled()
+        self._expected = 0  # the next step, unless a run goes on or back
         self._others = {name: _others(learner, learners.values()) for name, learner in learners.items()}
         self._reuse_fakes = reuse_fakes
         self._kept: Batch | None = None  # of a discriminator's last turn, for the generator's
@@ -79,19 +84,27 @@ class Rounds:
 
     def play(self, progress: Progress, observe: bool = False) -> None:
         """Plays one round and moves the counters on. `observe` adds what costs time to the meter."""
-        self._start_step(progress.step)
+        self.start_step(progress.step)
+        for turn, played, seed in self.turns(progress):
+            seed_default(seed, self.machine.device)
+            self.turn(turn, played, progress, observe)
+        progress.move_on()
+
+    def turns(self, progress: Progress) -> Iterator[tuple[Turn, int, int]]:
+        """Each turn of the step, with how many its player had before, and the seed of all that is drawn in it."""
         place = 0
         again = (progress.rollbacks,) if progress.rollbacks else ()  # a step that failed is not played the same way
         for turn in self.game.turns_at(progress.step):
             for number in range(turn.times):
-                seed_default(mix(self.seed, Purpose.TURN, progress.step, place, *again), self.machine.device)
-                self._turn(turn, progress.step * turn.times + number, progress, observe)
+                seed = mix(self.seed, Purpose.TURN, progress.step, place, *again)
+                yield turn, progress.step * turn.times + number, seed
                 place += 1
-        progress.step += 1
-        progress.figures = progress.ended = None
 
-    def _start_step(self, step: int) -> None:
+    def start_step(self, step: int) -> None:
         """Everything that follows from the step alone; what moves over time is filled into tensors that stay."""
+        if step != self._expected:
+            self.execution.check_again()
+        self._expected = step + 1
         self._step.fill_(step)
         for learner in self.learners.values():
             learner.move_to(step, self.steps)
@@ -99,27 +112,30 @@ class Rounds:
             setting.move_to(step, self.steps, self.machine.device)
         phase = self.game.phase(step)
         if step and phase != self.game.phase(step - 1):
+            self.execution.check_again()
             for name in self.game.entered(phase):
                 self.learners[name].optimizer.state.clear()
 
-    def _turn(self, turn: Turn, played: int, progress: Progress, observe: bool) -> None:
+    def turn(self, turn: Turn, played: int, progress: Progress, observe: bool = False) -> None:
+        """Plays one turn."""
         learner = self.learners[turn.player]
         if self.skipping:
             self.skipping.begin(learner)
         learner.forget_gradients()
         draws_data = turn.real and not (self._kept is not None and turn.player in self.game.generators)
         begins = default_state(self.machine.device) if len(self.shares) > 1 else []
-        for number, share in enumerate(self.shares):
-            if number:  # each share draws for the whole turn, and takes its own
-                restore_default(begins, self.machine.device)
-            with share_played(share):
-                batch = self._draw(turn, played, progress)
-                self._only_moves(learner)
-                self._backward(turn.player, batch, observe)
+        self.only_moves(learner)
+        with self.weights.whole():
+            for number, share in enumerate(self.shares):
+                if number:  # each share draws for the whole turn, and takes its own
+                    restore_default(begins, self.machine.device)
+                with share_played(share):
+                    batch = self.draw(turn, played, progress)
+                    self._backward(learner, batch, observe)
         progress.position += turn.batches * self.batch_size if draws_data else 0
-        self.ranks.average_gradients(learner.parameters)
-        gradients = [p.grad for p in learner.parameters if p.grad is not None]
-        finite = largest_magnitudes(gradients).isfinite().all() if self.skipping else None
+        self.weights.average_gradients(learner.parameters)
+        gradients = [p.grad for p in learner.parameters if p.grad is not None] if observe or self.skipping else []
+        finite = self.weights.largest(largest_magnitudes(gradients)).isfinite().all() if self.skipping else None
         if observe:
             self.meter.add(f"grad_norm/{turn.player}", nn.utils.get_total_norm(gradients))
             for tag, value in {**self.game.tricks.numbers(), **self.game.numbers(batch)}.items():
@@ -129,7 +145,7 @@ class Rounds:
         if self.skipping and finite is not None:
             self.skipping.end(learner, finite, self.meter)
 
-    def _draw(self, turn: Turn, played: int, progress: Progress) -> Batch:
+    def draw(self, turn: Turn, played: int, progress: Progress) -> Batch:
         """All that the turn, or the share of it that is played now, is played with."""
         plan = self.game.plan(turn.player, played, progress.step)
         if self._kept is not None and turn.player in self.game.generators:
@@ -146,9 +162,11 @@ class Rounds:
     def _with_fakes(self, batch: Batch, discriminator: str) -> Batch:
         """The batch with the fakes that it gives, through which the generator's turn will learn."""
         (generator,) = self.game.generators
-        self._only_moves(self.learners[generator])
+        self.only_moves(self.learners[generator])
         with self.machine.autocast():
-            return replace(batch, fakes=self.game.fakes_for([discriminator], batch))
+            batch = replace(batch, fakes=self.game.fakes_for([discriminator], batch))
+        self.only_moves(self.learners[discriminator])
+        return batch
 
     def _update(self, learner: Learner, samples: int) -> None:
         player = self.game.player(learner.name)
@@ -156,21 +174,22 @@ class Rounds:
         learner.step()
         self.game.tricks.after_update(player, self.game, samples)
 
-    def _only_moves(self, learner: Learner) -> None:
+    def only_moves(self, learner: Learner) -> None:
+        """Gradients are taken by this player's parameters alone."""
         for parameter in self._others[learner.name]:
             parameter.requires_grad = False
         for parameter in learner.parameters:
             parameter.requires_grad = True
 
-    def _backward(self, player: str, batch: Batch, observe: bool) -> None:
-        self.game.observing, self.game.observed, self.game.observed_fakes = observe, {}, None
-        watching = self.vitals.units(player) if observe else nullcontext()
-        with watching:
-            parameters = self.learners[player].parameters
-            terms = self.execution.backward(player, parameters, batch, len(self.shares))
-        for name, value in terms.items():
+    def _backward(self, learner: Learner, batch: Batch, observe: bool) -> None:
+        player, game = learner.name, self.game
+        if observe or game.observing:
+            game.observing, game.observed, game.observed_fakes = observe, {}, None
+        with self.vitals.units(player) if observe else nullcontext():
+            found = self.execution.backward(player, learner.parameters, batch, len(self.shares))
+        for name, value in found.terms.items():
             self.meter.add(f"loss/{player}/{name}", value)
-        self.meter.add(f"loss/{player}/total", total_of(terms))
+        self.meter.add(f"loss/{player}/total", found.total)
         if observe and self.game.observed:
             self._observe(player, self.game.observed)
             self.vitals.samples(batch)

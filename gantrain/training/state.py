@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_type_hints
 
 import torch
 from torch import nn
+from typeguard import TypeCheckError, check_type
 
+from gantrain.errors import UserError
 from gantrain.schedules import Constant, Number, RateSchedule, Schedule
 from gantrain.training.stepping import Stepping
 
@@ -28,9 +30,35 @@ class Progress:
     figures: dict[str, float] | None = None
     """What the evaluation of this step gave; None where there was none: then it may still be owed."""
     ended: str | None = None
-    """Why a trick ended the run at this step."""
+    """Why a trick, or its health, ended the run at this step."""
     rollbacks: int = 0
     """How often the run went back to an earlier step; mixed into what is drawn since."""
+
+    def move_on(self) -> None:
+        """A round was played."""
+        self.step += 1
+        self.figures = self.ended = None
+
+    @classmethod
+    def of(cls, held: Any, what: str) -> Progress:
+        """The counters in a checkpoint, which may be a stranger's.
+
+        Raises:
+            UserError: one is unknown, or of another type.
+        """
+        hints = get_type_hints(cls)
+        damaged = f"the counters in {what} are damaged: choose another checkpoint"
+        if not isinstance(held, dict) or not held.keys() <= hints.keys():
+            raise UserError(damaged)
+        try:
+            for name, value in held.items():
+                check_type(value, hints[name])
+        except TypeCheckError as error:
+            raise UserError(damaged) from error
+        progress = cls(**held)
+        if min(progress.step, progress.position, progress.rollbacks) < 0 or progress.step >= 2**53:
+            raise UserError(damaged)
+        return progress
 
 
 @dataclass

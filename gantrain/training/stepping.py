@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Adam, AdamW, Optimizer
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
@@ -37,7 +37,7 @@ class Stepping:
     gradient, its own step is taken.
     """
 
-    def __init__(self, optimizer: Optimizer, parameters: Sequence[nn.Parameter]) -> None:
+    def __init__(self, optimizer: Optimizer, parameters: Sequence[Tensor]) -> None:
         self._optimizer = optimizer
         self._parameters: list[Tensor] = list(parameters)
         self._moments: Moments | None = None

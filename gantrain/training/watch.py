@@ -48,6 +48,13 @@ class Watch:
             self._recorder.numbers(numbers, step)
             self.see(step, numbers)
 
+    def hopeless(self, step: int, steps: int, share: float | None) -> str | None:
+        """Why a run may be given up, of which a `share` of its steps is over: a failure that its health still finds."""
+        if share is None or step < share * steps:
+            return None
+        failing = next((found for found in self.health.holding if found.severity == "failure"), None)
+        return None if failing is None else f"given up (trainer.give_up={share:g}): {failing.title}"
+
     def add(self, found: Finding) -> None:
         """Takes up what was found elsewhere, such as a loss that is no number, in the place of what was said of it."""
         self.health.add(found)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from gantrain.networks.layers import has_spectral_norm
 from gantrain.ranges import POSITIVE, within
 from gantrain.schedules import Number, Scheduled
+from gantrain.sharded import local, whole
 from gantrain.tricks.base import Trick
 from gantrain.tricks.interface import GameInterface
 from gantrain.turns import Player
@@ -47,7 +48,7 @@ class AveragedTensors:
         ]
         spectral = [layer for layer in average.modules() if has_spectral_norm(layer)]
         own = [name for name, tensor in slow.items() if id(tensor) not in theirs]
-        return cls([slow[name] for name in own], [fast[name] for name in own], copied, spectral)
+        return cls([local(slow[name]) for name in own], [local(fast[name]) for name in own], copied, spectral)
 
 
 class EMA(Trick):
@@ -102,7 +103,10 @@ class EMA(Trick):
         for buffer, new in held.copied:
             buffer.copy_(new)
         for layer in held.spectral:
-            _ = layer.weight  # each look in training mode is a step of the power iteration
+            chain = layer.get_submodule("parametrizations.weight")
+            made = whole(chain.get_parameter("original"))
+            for part in chain.children():  # in training mode each call is a step of the power iteration
+                made = part(made)
 
 
 def running_statistics(network: nn.Module) -> dict[str, Tensor]:

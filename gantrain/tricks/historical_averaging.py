@@ -11,7 +11,7 @@ from gantrain.ranges import NOT_NEGATIVE, within
 from gantrain.schedules import Number, Scheduled
 from gantrain.tricks.base import Trick
 from gantrain.tricks.ema import lerp
-from gantrain.tricks.interface import GameInterface, TurnContext
+from gantrain.tricks.interface import GameInterface, RunPlan, TurnContext
 from gantrain.turns import DrawBatch, Player
 
 
@@ -32,6 +32,9 @@ class HistoricalAveraging(Trick):
         super().__init__()
         within(NOT_NEGATIVE, weight=weight)
         self.weight, self.players = Scheduled(weight), players
+
+    def check(self, plan: RunPlan) -> None:
+        plan.needs_whole_weights(f"{self.name} keeps a mean of all weights")
 
     def begin(self, game: GameInterface, draw: DrawBatch) -> None:
         for player in filter(self.concerns, game.players):

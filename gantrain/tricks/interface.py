@@ -168,6 +168,7 @@ class RunPlan:
         parts: in how many parts a batch is played, one after the other.
         devices: how many play at the same time.
         reuses_fakes: the fakes of a discriminator's last turn are those of the generator's next.
+        shards: several devices keep a part of every weight each, which are whole in turns alone.
     """
 
     shape: Sequence[int]
@@ -179,6 +180,7 @@ class RunPlan:
     parts: int = 1
     devices: int = 1
     reuses_fakes: bool = False
+    shards: bool = False
 
     def needs_whole_batch(self, sentence: str, way_out: str = "") -> None:
         """Refuses what looks at a batch as a whole where the batch is played in parts.
@@ -197,6 +199,18 @@ class RunPlan:
                 f"{sentence}, but trainer.accumulate={self.parts} plays it in parts, which gives another gradient: set "
                 f"trainer.accumulate=1{way_out}"
             )
+
+    def needs_whole_weights(self, sentence: str) -> None:
+        """Refuses what keeps weights of its own beside the game's where those are shared out.
+
+        Args:
+            sentence: says what does so, such as "historical_averaging keeps a mean of all weights".
+
+        Raises:
+            ValueError: they are shared out.
+        """
+        if self.shards:
+            raise ValueError(f"{sentence}, which trainer.shard=true shares out: leave one of them out")
 
     def needs_one_device(self, sentence: str) -> None:
         """Refuses what several devices cannot play together.

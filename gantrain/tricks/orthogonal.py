@@ -37,8 +37,9 @@ class Orthogonal(Trick):
         if not self.concerns(player):
             return {}
         own = {id(p) for p in context.game.parameters_of(player.name)}
-        filters = [w for m in context.game.modules() if (w := filters_of(m, own)) is not None]
-        return {"orthogonal": self.weight.now * torch.stack([off_diagonal_energy(w) for w in filters]).sum()}
+        found = [filters_of(module, own) for module in context.game.modules()]
+        energies = [off_diagonal_energy(filters) for filters in found if filters is not None]
+        return {"orthogonal": self.weight.now * torch.stack(energies).sum()}
 
 
 def filters_of(module: nn.Module, own: set[int]) -> Tensor | None:

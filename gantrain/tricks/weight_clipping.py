@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from gantrain.ranges import POSITIVE, within
+from gantrain.sharded import local
 from gantrain.tricks.base import Trick
 from gantrain.tricks.interface import GameInterface
 from gantrain.turns import Player
@@ -23,7 +24,7 @@ class WeightClipping(Trick):
     def constrain(self, player: Player, game: GameInterface) -> None:
         if player.is_discriminator:
             parameters: list[Tensor] = [
-                p for p in game.parameters_of(player.name) if p.requires_grad
+                local(p) for p in game.parameters_of(player.name) if p.requires_grad
             ]  # the rest is frozen
             torch._foreach_clamp_min_(parameters, -self.limit)
             torch._foreach_clamp_max_(parameters, self.limit)

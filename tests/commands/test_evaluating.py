@@ -84,7 +84,7 @@ def test_a_sweep_ranks_what_was_measured_alike(gantrain: Command, plain_pictures
     words = ["-m", "dataset=ring8", "metrics=modes", "trainer.steps=1"]
     assert "best modes: 00" in gantrain(*words, "seed=0,1").stdout
     unlike = gantrain(*words, "metrics.known.modes.samples=100,200").stdout
-    assert "modes is not ranked: samples is 100 in 000; samples is 200 in 001" in unlike
+    assert "modes is not ranked: samples is 100 in 000-samples100; samples is 200 in 001-samples200" in unlike
 
 
 def test_what_was_measured_before_an_interruption_is_kept(

@@ -79,7 +79,11 @@ def test_a_run_folder_itself_may_be_reached_by_a_link(gantrain: Command, tmp_pat
 
 
 @pytest.mark.parametrize(
-    "name", ["sweep.json", "multirun.yaml", "summary.csv", "000", "000/job.json", "000/status.json"]
+    "name",
+    [
+        *("sweep.json", "multirun.yaml", "summary.csv", ".lock"),
+        *("000", "000/job.json", "000/status.json", "000/.lock"),
+    ],
 )
 def test_nothing_in_a_sweep_leads_anywhere(gantrain: Command, tmp_path: Path, name: str) -> None:
     assert gantrain(*WORDS, "-m", "seed=0").returncode == 0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Command, only_run
+from conftest import Command, job_folder, only_run
 from omegaconf import OmegaConf
 from PIL import Image
 
@@ -115,7 +115,7 @@ def test_a_sweep_does_the_same(gantrain: Command, tmp_path: Path) -> None:
     done = gantrain("-m", "dataset.path=some,others", *SHORT)
     assert done.returncode == 0, done.stderr
     (sweep,) = (tmp_path / "outputs" / "sweeps").glob("*/*")
-    some, others = (config_of(sweep / job) for job in ("000", "001"))
+    some, others = (config_of(job_folder(sweep, job)) for job in ("000", "001"))
     assert (some.dataset.image_size, some.dataset.channels, list(some.tricks)) == (16, 3, ["ema", "diffaugment"])
     assert (others.dataset.image_size, others.dataset.channels) == ([64, 96], 1)
     assert list(others.tricks) == ["ema", "diffaugment"]

@@ -58,8 +58,8 @@ def test_a_sweep_ends_with_its_report(gantrain: Command, tmp_path: Path) -> None
     assert f"report  {sweep.relative_to(tmp_path)}/report.html" in done.stdout
     text = (sweep / "report.html").read_text()
     assert "2 runs: 1 finished, 1 failed" in text
-    assert "001 failed: " in text
-    assert 'href="000/report.html"' in text
+    assert "001-hinge failed: " in text
+    assert 'href="000-r1/report.html"' in text
     (sweep / "report.html").unlink()
     assert gantrain("report", f"runs={sweep}").returncode == 0
     assert (sweep / "report.html").is_file()

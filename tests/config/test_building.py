@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -15,7 +13,6 @@ from gantrain.config import build
 from gantrain.data import Source
 from gantrain.errors import UserError
 from gantrain.losses import AdversarialLoss, Penalty
-from gantrain.options import CONFIGS
 
 PICTURES = ["dataset=digits", "model=dcgan_small", "loss=r1"]
 
@@ -182,32 +179,3 @@ def test_a_users_own_class_is_checked_as_far_as_it_says_what_it_takes(
 ) -> None:
     with pytest.raises(UserError, match=sentence):
         build({**node, "_target_": f"{own}.{node['_target_']}"}, "loss")
-
-
-def _fuzz() -> ModuleType:
-    script = CONFIGS.parent / "scripts" / "fuzz_overrides.py"
-    spec = importlib.util.spec_from_file_location("fuzz_overrides", script)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize(
-    ("seed", "count"), [(0, 80), pytest.param(1, 3000, marks=pytest.mark.slow)], ids=["some", "many"]
-)
-def test_any_bad_value_is_one_sentence_that_names_its_setting(seed: int, count: int) -> None:
-    fuzz = _fuzz()
-    for choice, word in fuzz.lines(seed, count):
-        verdict, said = fuzz.outcome(choice, word)
-        assert verdict in ("ok", "refused"), f"{choice} {word}: {said}"
-
-
-@pytest.mark.slow
-def test_the_choices_that_are_fuzzed_can_be_run() -> None:
-    fuzz = _fuzz()
-    assert {choice: fuzz.outcome(choice, "seed=1") for choice in fuzz.CHOICES} == dict.fromkeys(
-        fuzz.CHOICES, ("ok", "")
-    )

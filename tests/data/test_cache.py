@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -169,3 +170,19 @@ def test_the_budget_is_half_of_what_is_free(tmp_path: Path, monkeypatch: pytest.
 def _packed(tmp_path: Path):  # type: ignore[no-untyped-def]
     Digits(8).open(context(tmp_path))
     return (tmp_path / "cache").rglob("real.npy")
+
+
+def test_who_comes_second_waits_for_the_pack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    packed, source = [], ImageFolder(pictures(tmp_path / "pictures"), 8, 1)
+    pack = ImageFolder.pack
+
+    def slowly(self: ImageFolder, *given: object) -> dict[str, np.ndarray]:
+        packed.append(1)
+        time.sleep(0.2)  # the others ask meanwhile
+        return pack(self, *given)
+
+    monkeypatch.setattr(ImageFolder, "pack", slowly)
+    with ThreadPoolExecutor(3) as pool:  # a lock is of an open file: threads stand for processes
+        drawn = list(pool.map(lambda _: source.open(context(tmp_path)).draw(0, 1)["real"], range(3)))
+    assert len(packed) == 1
+    assert all(torch.equal(real, drawn[0]) for real in drawn)

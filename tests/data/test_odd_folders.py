@@ -12,9 +12,10 @@ from PIL import Image, ImageOps
 
 from gantrain.data import DataContext, Digits, ImageFolder
 from gantrain.data.fitting import Fitting
-from gantrain.data.originals import Originals, printable
+from gantrain.data.originals import Originals
 from gantrain.data.pictures import files_below, open_picture
 from gantrain.errors import UserError
+from gantrain.untrusted import printable
 
 
 def blot(height: int = 40, width: int = 60, seed: int = 0) -> Image.Image:

@@ -1,8 +1,8 @@
 """A process of several that play the rounds of each config that comes in a line, and tell how far they are from one's.
 
 Started by the fixture `together` with the variables that torchrun sets. A line is {"words": […], "double": true}, and
-so is the answer of the first process: {"worst": …, "where": …} or {"refused": …}. Without words they
-tell what they agree on.
+so is the answer of the first process: {"worst": …, "where": …, "kept": …} or {"refused": …}; `kept` is the share of all
+parameters that this process has between turns. Without words they tell what they agree on.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from conftest import config, round_from
 
 from gantrain.errors import UserError
+from gantrain.sharded import local, whole
 from gantrain.training.processes import Processes
 from gantrain.training.ranks import ALONE, Ranks
 from gantrain.training.rounds import Rounds
@@ -30,14 +31,14 @@ ROUNDS = 2
 IN_FLOAT = Tensor.float
 
 
-def played(words: list[str], ranks: Ranks) -> dict[str, Tensor]:
-    """The gradients of every turn, and what rounds leave behind: weights, buffers, logged numbers."""
+def played(words: list[str], ranks: Ranks) -> tuple[dict[str, Tensor], float]:
+    """The gradients of every turn, what rounds leave behind (weights, buffers, logged numbers), and what is `kept`."""
     rounds = round_from(config(*words), ranks)
     found: dict[str, Tensor] = {}
     update = Rounds._update
 
     def noted(self: Rounds, learner: Learner, samples: int) -> None:
-        slopes = [p.grad.flatten() for p in learner.parameters if p.grad is not None]
+        slopes = [whole(p.grad).flatten() for p in learner.parameters if p.grad is not None]
         found[f"turn {len(found)} of {learner.name}"] = torch.cat(slopes).clone()
         update(self, learner, samples)
 
@@ -48,8 +49,17 @@ def played(words: list[str], ranks: Ranks) -> dict[str, Tensor]:
             rounds.play(progress)
     finally:
         Rounds._update = update  # type: ignore[method-assign]
-    found |= {name: values.detach().clone() for name, values in rounds.game.state_dict().items() if tensor(values)}
-    return found | {tag: torch.tensor(value) for tag, value in rounds.meter.read().items()}
+    found |= {name: whole(values).clone() for name, values in rounds.game.state_dict().items() if tensor(values)}
+    found |= {tag: torch.tensor(value) for tag, value in rounds.meter.read().items()}
+    return found, kept(rounds)
+
+
+def kept(rounds: Rounds) -> float:
+    """The share of all numbers of parameters, averages and optimizer states that this process has."""
+    states = [learner.optimizer.state.values() for learner in rounds.learners.values()]
+    moments = [x for of in states for state in of for x in state.values() if tensor(x) and x.dim()]
+    held = [*rounds.game.parameters(), *moments]
+    return sum(local(x).numel() for x in held) / sum(x.numel() for x in held)
 
 
 def tensor(values: object) -> bool:
@@ -73,7 +83,7 @@ def answer(asked: dict[str, object], ranks: Ranks) -> dict[str, object]:
     torch.set_default_dtype(torch.float64 if double else torch.float32)
     Tensor.float = Tensor.double if double else IN_FLOAT  # type: ignore[method-assign]  # losses ask for float32
     try:
-        mine = played(words, ranks)
+        mine, share = played(words, ranks)
     except UserError as error:
         return {"refused": str(error)}
     names = ranks.first(lambda: sorted(mine))
@@ -84,8 +94,8 @@ def answer(asked: dict[str, object], ranks: Ranks) -> dict[str, object]:
         return {"worst": 1.0, "where": "a process that is apart from the others"}
     if ranks.number:
         return {}
-    worst, where = apart(mine, played(words, ALONE))
-    return {"worst": worst, "where": where}
+    worst, where = apart(mine, played(words, ALONE)[0])
+    return {"worst": worst, "where": where, "kept": share}
 
 
 def agreed(ranks: Ranks) -> dict[str, object]:

@@ -79,21 +79,23 @@ def test_two_processes_go_on_with_a_run_of_one(gantrain: Command, tmp_path: Path
 
 
 @contextmanager
-def started_and_saved(folder: Path) -> Iterator[tuple[subprocess.Popen[str], dict[int, int]]]:
-    """A long run with a checkpoint, and the process of each rank; nothing of it is left afterwards."""
-    started = torchrun(*RING, "trainer.steps=1000000", "checkpoint.every=20", f"outputs_dir={folder}")
+def long_run(
+    folder: Path, *words: str, once: str = "step_*.pt"
+) -> Iterator[tuple[subprocess.Popen[str], dict[int, int]]]:
+    """A long run that has a file of this name, and the process of each rank; nothing of it is left afterwards."""
+    started = torchrun(*RING, "trainer.steps=1000000", "checkpoint.every=20", f"outputs_dir={folder}", *words)
     try:
-        yield started, ranks_of(started, folder)
+        yield started, ranks_of(started, folder, once)
     finally:
         with suppress(ProcessLookupError):
             os.killpg(started.pid, signal.SIGKILL)
         started.wait()
 
 
-def ranks_of(started: subprocess.Popen[str], folder: Path) -> dict[int, int]:
-    """The process of each rank, once there is a checkpoint."""
+def ranks_of(started: subprocess.Popen[str], folder: Path, once: str) -> dict[int, int]:
+    """The process of each rank, once there is a file of this name."""
     until = time.monotonic() + 300
-    while not list(folder.rglob("step_*.pt")):
+    while not list(folder.rglob(once)):
         assert started.poll() is None
         assert time.monotonic() < until
         time.sleep(0.2)
@@ -106,21 +108,25 @@ def ranks_of(started: subprocess.Popen[str], folder: Path) -> dict[int, int]:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("saved", [True, False])
 @pytest.mark.parametrize("rank", [0, 1])
-def test_a_rank_that_dies_ends_all(tmp_path: Path, rank: int) -> None:
-    with started_and_saved(tmp_path) as (started, ranks):
+def test_a_rank_that_dies_ends_all(tmp_path: Path, rank: int, saved: bool) -> None:
+    words = [] if saved else ["checkpoint.every=1000000"]
+    with long_run(tmp_path, *words, once="step_*.pt" if saved else "metrics.jsonl") as (started, ranks):
         os.kill(ranks[rank], signal.SIGKILL)
         _, err = started.communicate(timeout=30)
     assert started.returncode != 0
-    assert err.count(f"rank {rank} of 2 is gone, and the run ends with it: go on from its last checkpoint") == 1
-    said = json.loads((only_run(tmp_path) / "status.json").read_text())
+    run = only_run(tmp_path)
+    way_out = f"go on from its last checkpoint with run={run}" if saved else "it had saved nothing yet, start it again"
+    assert err.count(f"rank {rank} of 2 is gone, and the run ends with it: {way_out}") == 1
+    said = json.loads((run / "status.json").read_text())
     assert said["status"] == "failed"
-    assert f"rank {rank} of 2 is gone" in said["reason"]
+    assert said["reason"].endswith(way_out)
 
 
 @pytest.mark.slow
 def test_a_signal_to_one_rank_stops_all_after_saving(tmp_path: Path) -> None:
-    with started_and_saved(tmp_path) as (started, ranks):
+    with long_run(tmp_path) as (started, ranks):
         os.kill(ranks[1], signal.SIGTERM)
         out, _ = started.communicate(timeout=300)
     run = only_run(tmp_path)

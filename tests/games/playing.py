@@ -181,7 +181,7 @@ def check_turns(rounds: Rounds, count: int = 3) -> list[Moment]:
     calls["targets"] = note_calls(game.tricks, "targets")
     for trick in game.tricks.each():
         calls |= {f"{trick.name}.{method}": note_calls(trick, method) for method in ("augment", "fakes")}
-    play_turn = rounds._turn
+    play_turn = rounds.turn
 
     def watched(turn: Turn, played: int, progress: Progress, observe: bool) -> None:
         before = weights(rounds)
@@ -213,7 +213,7 @@ def check_turns(rounds: Rounds, count: int = 3) -> list[Moment]:
         for noted in calls.values():
             noted.clear()
 
-    rounds._turn = watched  # type: ignore[method-assign]
+    rounds.turn = watched  # type: ignore[method-assign]
     progress = Progress()
     for _ in range(count):
         rounds.play(progress, observe=True)

@@ -169,7 +169,7 @@ def test_a_shared_layer_moves_once_a_turn() -> None:
     layer = game.get_submodule("discriminator.head")
     assert isinstance(layer, nn.Linear)
     before = layer.weight.detach().clone()
-    rounds._turn(game.turns[0], 0, Progress(), observe=False)
+    rounds.turn(game.turns[0], 0, Progress(), observe=False)
     assert layer.weight.grad is not None
     torch.testing.assert_close(layer.weight, before - 0.1 * layer.weight.grad)
 

@@ -49,7 +49,7 @@ def check_rounds(rounds: Rounds) -> None:
         for turn in rounds.game.turns:
             for number in range(turn.times):
                 before = {name: [p.clone() for p in player.parameters] for name, player in rounds.learners.items()}
-                rounds._turn(turn, progress.step * turn.times + number, progress, observe=True)
+                rounds.turn(turn, progress.step * turn.times + number, progress, observe=True)
                 for name, player in rounds.learners.items():
                     moved = any(not torch.equal(a, b) for a, b in zip(before[name], player.parameters, strict=True))
                     assert moved == (name == turn.player), f"{name} in {turn.player}'s turn"

@@ -106,7 +106,7 @@ def test_each_turn_moves_one_player_of_one_level() -> None:
     progress = Progress()
     for turn in rounds.game.turns:
         before = {name: p.detach().clone() for name, p in rounds.game.named_parameters()}
-        rounds._turn(turn, 0, progress, observe=True)
+        rounds.turn(turn, 0, progress, observe=True)
         moved = {name.split(".")[0] for name, p in rounds.game.named_parameters() if not torch.equal(p, before[name])}
         assert moved == {turn.player}
 

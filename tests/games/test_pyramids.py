@@ -40,10 +40,10 @@ def check_rounds(rounds: Rounds, steps: tuple[int, ...]) -> None:
     """Whoever has the turn moves, the others do not, and every loss is finite."""
     progress = Progress()
     for progress.step in steps:
-        rounds._start_step(progress.step)
+        rounds.start_step(progress.step)
         for turn in rounds.game.turns_at(progress.step):
             before = {name: [p.clone() for p in learner.parameters] for name, learner in rounds.learners.items()}
-            rounds._turn(turn, progress.step * turn.times, progress, observe=True)
+            rounds.turn(turn, progress.step * turn.times, progress, observe=True)
             for name, learner in rounds.learners.items():
                 moved = any(not torch.equal(a, b) for a, b in zip(before[name], learner.parameters, strict=True))
                 assert moved == (name == turn.player), f"{name} in {turn.player}'s turn"

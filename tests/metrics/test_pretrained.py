@@ -221,7 +221,7 @@ def test_a_torchscript_archive_of_senseless_code_is_damaged(tmp_path: Path) -> N
     file = tmp_path / "bad.pt"
     torch.jit.trace(nn.Linear(2, 2), torch.zeros(1, 2)).save(str(file))
     spoil(file, b"\x80\x02ccollections\nOrderedDict\nK\x01\x85R.")
-    with pytest.raises(ValueError, match="not iterable"):
+    with pytest.raises(ValueError, match="positional argument"):
         read_torchscript(file)
 
 
@@ -232,7 +232,7 @@ def test_code_in_a_torchscript_archive_is_not_run(tmp_path: Path) -> None:
         for name in whole.namelist():
             spoilt.writestr(name, pickle.dumps(Evil(harm)) if name.endswith("/data.pkl") else whole.read(name))
     assert is_torchscript(bad)
-    with pytest.raises(ValueError, match="no tensor"):
+    with pytest.raises(ValueError, match="no data"):
         read_torchscript(bad)
     assert not harm.exists()
     assert not is_torchscript(Path(__file__))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -120,14 +121,20 @@ def test_a_sweep_knows_its_jobs(tmp_path: Path) -> None:
     sweep.write_plan(plan)
     assert sweep.is_sweep
     assert sweep.read_plan() == plan
-    sweep.remove_unless_begun()
-    assert sweep.is_sweep
     for name in ("001", "000", "notes"):
         (sweep.path / name).mkdir()
     for name in ("001", "000"):
         (sweep.path / name / "job.json").write_text(f'["seed={int(name)}"]')
     assert [(job.path.name, job.read_words()) for job in sweep.jobs()] == [("000", ["seed=0"]), ("001", ["seed=1"])]
+    sweep.remove_unless_begun()
+    assert sweep.is_sweep
+    assert sweep.job(["seed=1"], "seed1", 1).path.name == "001", "it keeps the folder that it has"
+    assert sweep.job(["seed=7"], "seed7", 7).path.name == "007-seed7"
+    assert sweep.job(["seed=8"], "seed8", 7).path.name == "008-seed8", "another has that number"
+    assert sweep.job(["seed=9"], "").path.name == "009"
+    assert [sweep.new_worker() for _ in range(3)] == [0, 1, 2]
     (tmp_path / "kept").write_text("")
-    sweep.plan_file.unlink()
+    for job in sweep.jobs():
+        shutil.rmtree(job.path)
     sweep.remove_unless_begun()
     assert [file.name for file in tmp_path.iterdir()] == ["kept"]

@@ -15,6 +15,7 @@ from conftest import Command, config, lines_of, only_run, round_of, same
 from gantrain.commands.assembly import build_game, build_learners
 from gantrain.training.finite import LARGEST, NotFinite, check_state
 from gantrain.training.rounds import Progress, Rounds
+from gantrain.training.state import Learner
 from gantrain.turns import Samples
 
 pytestmark = pytest.mark.usefixtures("plain_pictures")
@@ -32,11 +33,11 @@ def poison(monkeypatch: pytest.MonkeyPatch) -> Poison:
     def set_up(*rounds: int, times: float = math.inf) -> None:
         left = [times]
 
-        def backward(self: Rounds, player: str, *rest: object) -> None:
-            original(self, player, *rest)  # type: ignore[arg-type]
-            if player == "discriminator" and int(self._step) in rounds and left[0] > 0:
+        def backward(self: Rounds, learner: Learner, *rest: object) -> None:
+            original(self, learner, *rest)  # type: ignore[arg-type]
+            if learner.name == "discriminator" and int(self._step) in rounds and left[0] > 0:
                 left[0] -= 1
-                for parameter in self.learners[player].parameters:
+                for parameter in learner.parameters:
                     parameter.grad = torch.full_like(parameter, math.nan)
 
         monkeypatch.setattr(Rounds, "_backward", backward)
@@ -90,7 +91,7 @@ def test_an_evaluation_saves_nothing_that_is_no_number(gantrain: Command, tmp_pa
 def test_every_part_of_the_state_is_looked_at(what: str) -> None:
     rounds, progress = round_of(*RING, "tricks=[ema,lecam]"), Progress()
     rounds.play(progress)
-    check_state(rounds.game, rounds.learners, 1)
+    check_state(rounds.game, rounds.learners, 1, rounds.weights)
     found = {
         "weight": rounds.learners["discriminator"].parameters[-1],
         "average": next(rounds.game.averages.parameters()),
@@ -100,7 +101,7 @@ def test_every_part_of_the_state_is_looked_at(what: str) -> None:
     with torch.no_grad():
         found.view(-1)[-1] = math.inf
     with pytest.raises(NotFinite, match="is not finite by step 1"):
-        check_state(rounds.game, rounds.learners, 1)
+        check_state(rounds.game, rounds.learners, 1, rounds.weights)
 
 
 def test_weights_that_have_left_what_can_be_mended_are_not_good() -> None:
@@ -108,10 +109,10 @@ def test_weights_that_have_left_what_can_be_mended_are_not_good() -> None:
     weight = rounds.learners["generator"].parameters[0]
     with torch.no_grad():
         weight[0, 0] = LARGEST
-        check_state(rounds.game, rounds.learners, 1)
+        check_state(rounds.game, rounds.learners, 1, rounds.weights)
         weight[0, 0] = -1e17
     with pytest.raises(NotFinite, match=r"generator\S* has grown to 1e\+17"):
-        check_state(rounds.game, rounds.learners, 1)
+        check_state(rounds.game, rounds.learners, 1, rounds.weights)
 
 
 def test_a_run_that_diverges_leaves_weights_of_a_size_to_go_on_from(gantrain: Command, tmp_path: Path) -> None:

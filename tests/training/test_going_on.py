@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import Command, lines_of, only_run, same
+from conftest import Command, job_folder, lines_of, only_run, same
 
 from gantrain.errors import UserError
 from gantrain.metrics import RealData
@@ -153,7 +153,7 @@ def test_a_sweep_finishes_what_a_job_still_owes(
     (sweep,) = (tmp_path / "outputs" / "sweeps").glob("*/*")
     done = gantrain(f"run={sweep}")
     assert done.returncode == 0, done.stderr
-    assert [status(sweep / job) for job in ("000", "001")] == ["finished"] * 2
+    assert [status(job_folder(sweep, job)) for job in ("000", "001")] == ["finished"] * 2
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -169,11 +169,11 @@ def test_a_signal_during_the_last_evaluation(
         done = gantrain(*LINE, "trainer.steps=2", "-m", "seed=0,1")
     assert done.returncode == 128 + number
     (sweep,) = (tmp_path / "outputs" / "sweeps").glob("*/*")
-    assert [job.name for job in sweep.iterdir() if job.is_dir()] == ["000"], "the next job does not begin"
-    assert status(sweep / "000") == "stopped"
-    assert held(sweep / "000", "step_00000002.pt")["progress"]["figures"] == {"metrics/wasserstein1": 1.0}
+    assert [job.name for job in sweep.iterdir() if job.is_dir()] == ["000-seed0"], "the next job does not begin"
+    assert status(job_folder(sweep, "000")) == "stopped"
+    assert held(job_folder(sweep, "000"), "step_00000002.pt")["progress"]["figures"] == {"metrics/wasserstein1": 1.0}
     assert gantrain(f"run={sweep}").returncode == 0
-    assert [status(sweep / job) for job in ("000", "001")] == ["finished"] * 2
+    assert [status(job_folder(sweep, job)) for job in ("000", "001")] == ["finished"] * 2
 
 
 def test_nothing_is_evaluated_after_a_signal(

@@ -89,5 +89,5 @@ def test_large_recipes_play_and_fit(real_data: Path, experiment: str) -> None:
         for step in range(20):
             rounds.play(parts.progress, observe=step == 19)
     assert all(math.isfinite(value) for value in rounds.meter.read().values())
-    check_state(parts.game, parts.learners, 20)
+    check_state(parts.game, parts.learners, 20, parts.weights)
     assert torch.cuda.max_memory_allocated() < 16 * 2**30

@@ -98,7 +98,7 @@ def test_a_penalty_is_taken_without_autocast(loss: str) -> None:
         seen.append((given[0].requires_grad, torch.is_autocast_enabled("cpu")))
 
     rounds.game.get_submodule("discriminator.trunk").register_forward_pre_hook(note)
-    rounds._turn(rounds.game.turns[0], 0, Progress(), observe=False)
+    rounds.turn(rounds.game.turns[0], 0, Progress(), observe=False)
     assert (False, True) in seen, "samples are judged in bf16"
     assert (True, False) in seen, "the points of a penalty in float32"
     assert (True, True) not in seen
@@ -114,7 +114,7 @@ def test_the_gradients_norm_is_that_before_clipping() -> None:
     norms = []
     for words in (["tricks=[]"], ["tricks=[gradient_clipping]", "tricks.gradient_clipping.max_norm=1e-4"]):
         rounds = round_of(*RING, *words)
-        rounds._turn(rounds.game.turns[0], 0, Progress(), observe=True)
+        rounds.turn(rounds.game.turns[0], 0, Progress(), observe=True)
         norms.append(rounds.meter.read()["grad_norm/discriminator"])
     assert norms[1] == norms[0] > 1e-4
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from conftest import config, round_of
 
-from gantrain.commands.assembly import build_game
+from gantrain.commands.assembly import build_game, reuses_fakes
 from gantrain.errors import UserError
 from gantrain.training.rounds import Progress, Rounds
 
@@ -83,17 +83,30 @@ def test_every_game_of_two_plays(model: str) -> None:
         assert any(not torch.equal(a, b) for a, b in zip(before[name], learner.parameters, strict=True))
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (["model=gman"], "several discriminators"),
-        (["loss.n_generator=2"], "loss.n_generator=1"),
-        (["trainer.accumulate=2"], "trainer.accumulate=1"),
-        (["dataset=digits_captions", "model=text2image_small"], "other texts|texts between"),
-        (["dataset=digits_domains", "model=cyclegan_small"], "several discriminators"),
-        (["model=lapgan_small"], "several discriminators"),
-    ],
-)
+UNFIT = [
+    (["model=gman"], "several discriminators"),
+    (["loss.n_generator=2"], "loss.n_generator=1"),
+    (["trainer.accumulate=2"], "trainer.accumulate=1"),
+    (["dataset=digits_captions", "model=text2image_small"], "other texts|texts between"),
+    (["dataset=digits_domains", "model=cyclegan_small"], "several discriminators"),
+    (["model=lapgan_small"], "several discriminators"),
+]
+
+
+@pytest.mark.parametrize(("words", "said"), UNFIT)
 def test_what_it_does_not_fit_is_refused(words: list[str], said: str) -> None:
     with pytest.raises(UserError, match=said):
         build_game(config("dataset=digits", "trainer.batch_size=8", *words, REUSE))
+
+
+@pytest.mark.parametrize(
+    "words", [*(words for words, _ in UNFIT), ["trainer.execution=compile"], ["trainer.shard=true"]]
+)
+def test_auto_leaves_it_where_it_does_not_fit(words: list[str]) -> None:
+    here = config("dataset=digits", "trainer.batch_size=8", *words, "trainer.reuse_fakes=auto")
+    assert not reuses_fakes(here, build_game(here))
+
+
+def test_auto_takes_it_where_it_fits() -> None:
+    here = config(*SMALL, "trainer.reuse_fakes=auto")
+    assert reuses_fakes(here, build_game(here))

@@ -31,3 +31,15 @@ def test_a_signal_is_noted_once_and_the_second_acts(number: signal.Signals) -> N
         assert signal.getsignal(number) is act
     finally:
         signal.signal(number, former)
+
+
+def test_runs_that_train_at_once_note_the_same_signals() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    first, second = noted_signals(), noted_signals()
+    mine, its = first.__enter__(), second.__enter__()
+    first.__exit__(None, None, None)  # it ends before the other
+    signal.raise_signal(signal.SIGTERM)
+    second.__exit__(None, None, None)
+    assert mine is its
+    assert its == [signal.SIGTERM]
+    assert signal.getsignal(signal.SIGTERM) is before

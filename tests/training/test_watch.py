@@ -46,3 +46,17 @@ def test_who_knows_more_of_numbers_out_of_range_gives_the_advice(tmp_path: Path)
         watch.add(ANEW)
         assert watch.judge({}).advice == ANEW.advice
         assert folder.status.read().findings[0]["advice"] == ANEW.advice
+
+
+def test_a_run_is_given_up_once_so_much_of_it_is_over_and_it_still_fails(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    with closing(Recorder(folder)) as recorder:
+        watch = watch_over(folder, recorder)
+        for step in (10, 20):
+            assert watch.hopeless(step, 100, 0.1) is None, "nothing is found yet"
+            watch.see(step, BROKEN)
+        assert watch.hopeless(20, 100, None) is None
+        assert watch.hopeless(20, 100, 0.3) is None
+        why = watch.hopeless(30, 100, 0.3)
+        assert why is not None
+        assert why.startswith("given up (trainer.give_up=0.3): ")

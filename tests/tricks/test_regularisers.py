@@ -93,7 +93,7 @@ def test_feature_matching_moves_the_generator_only() -> None:
     rounds, progress = round_of(*RING, "tricks=[feature_matching]"), Progress()
     turn = next(turn for turn in rounds.game.turns if turn.player == "generator")
     before = {name: [p.clone() for p in player.parameters] for name, player in rounds.learners.items()}
-    rounds._turn(turn, 0, progress, observe=True)
+    rounds.turn(turn, 0, progress, observe=True)
     assert all(p.grad is None for p in rounds.learners["discriminator"].parameters)
     moved = {
         name: any(not torch.equal(a, b) for a, b in zip(before[name], player.parameters, strict=True))

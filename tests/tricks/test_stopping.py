@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 
 import pytest
-from conftest import Command, config, lines_of
+from conftest import Command, config, lines_of, only_run
 
 from gantrain.commands.assembly import build_game
 from gantrain.errors import UserError
@@ -103,3 +103,13 @@ def test_a_run_that_goes_on_remembers_how_long_nothing_was_better(gantrain: Comm
         30,
         40,
     ]
+
+
+def test_a_failing_run_is_given_up_and_stays_so(gantrain: Command, tmp_path: Path) -> None:
+    words = ["dataset=ring8", "optimizer=sgd", "optimizer.lr=1e-30", "log.every=2", "metrics.use=[modes]"]
+    assert gantrain(*words, "trainer.steps=40", "trainer.give_up=0.5").returncode == 0
+    run = only_run(tmp_path)
+    assert "trainer.give_up=0.5" in (run / "run.log").read_text()
+    steps = [line["step"] for line in lines_of(run / "metrics.jsonl")]
+    assert 20 <= max(steps) < 40
+    assert "metrics/modes" in (run / "metrics.jsonl").read_text(), "what it came to is measured"

@@ -199,7 +199,7 @@ def test_the_generators_turn_leaves_the_discriminator_and_its_optimizer() -> Non
     moving = [p.clone() for p in rounds.learners["generator"].parameters]
     turn = next(turn for turn in rounds.game.turns if turn.player == "generator")
     assert turn.real, "the steps need real samples"
-    rounds._turn(turn, 1, progress, observe=False)
+    rounds.turn(turn, 1, progress, observe=False)
     assert all(torch.equal(a, b) for a, b in zip(before[0], player.parameters, strict=True))
     now = player.optimizer.state_dict()["state"]
     assert all(torch.equal(before[1][k][name], now[k][name]) for k in now for name in now[k])

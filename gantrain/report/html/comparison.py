@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import sqrt
 from statistics import fmean, stdev
 from typing import Any
 
 from gantrain.report.html.curves import Curve, finite
-from gantrain.report.html.figures import Better, better_of, unlike
+from gantrain.report.html.figures import Better, better_of, conditions, unlike
 from gantrain.report.html.record import Record
 
 SEED = "seed"
@@ -101,6 +102,46 @@ class Comparison:
             found.setdefault("  ".join(shared) or "all", []).append(job)
         return found
 
+    def alike(self) -> list[Comparison]:
+        """Jobs in groups of which every figure was measured alike; those without figures are in the first."""
+        groups: list[tuple[dict[str, Any], list[Job]]] = []
+        idle = []
+        for job in self.jobs:
+            measured = {tag: conditions(job.protocol(tag)) for tag in job.figures}
+            fitting = (group for group in groups if all(group[0].get(tag, c) == c for tag, c in measured.items()))
+            group = next(fitting, None)
+            if not measured:
+                idle.append(job)
+            elif group is None:
+                groups.append((measured, [job]))
+            else:
+                group[0].update(measured)
+                group[1].append(job)
+        found = [jobs for _, jobs in groups] or [[]]
+        return [Comparison(jobs) for jobs in ([*found[0], *idle], *found[1:])]
+
+    def values(self, tag: str) -> dict[str, list[float]]:
+        """A figure of every recipe that has it, over its seeds."""
+        found = {name: [job.figures.get(tag) for job in jobs] for name, jobs in self.recipes().items()}
+        return {name: kept for name, v in found.items() if (kept := [value for value in v if value is not None])}
+
+    def over_seeds(self) -> list[str]:
+        """For each figure that may be ranked a sentence: which recipe is best over seeds, and which may be as good."""
+        said = []
+        for tag in self.ranked if SEED in self.choices else ():
+            values, better = self.values(tag), self.better(tag)
+            standing = standings(values, better)
+            best = next((name for name, state in standing.items() if state == "best"), None)
+            if best is None:
+                continue
+            near = [name for name, state in standing.items() if state == "within"]
+            unknown = [name for name, state in standing.items() if state == "unknown"]
+            line = f"{tag.removeprefix('metrics/')}: {best} is best, {mean_and_spread(values[best])}"
+            line += f"; within the spread of it, so no difference is told: {', '.join(near)}" if near else ""
+            line += f"; of one run alone no spread is known: {', '.join(unknown)}" if unknown else ""
+            said.append(line)
+        return said
+
     def explained(self, tag: str) -> dict[str, float]:
         """Of the spread of a figure over jobs, the share that each choice explains by itself (`effect_size`)."""
         found = {}
@@ -112,6 +153,30 @@ class Comparison:
                     groups.setdefault(job.choices[choice], []).append(value)
             found[choice] = effect_size(list(groups.values()))
         return found
+
+
+def standings(values: Mapping[str, Sequence[float]], better: Better) -> dict[str, str]:
+    """How each recipe stands by a figure over its seeds: best by its mean, within the spread of the best, or beyond it.
+
+    Two are within each other's spread where their means are no further apart than the root mean square of their
+    standard deviations. It is "unknown" where one of the two has a single run; nothing is said where neither way is
+    better, or all have the same mean.
+
+    Args:
+        values: of each recipe, over its seeds.
+    """
+    means = {name: fmean(v) for name, v in values.items()}
+    if better not in ("lower", "higher") or len(set(means.values())) < 2:
+        return {}
+    best = (max if better == "higher" else min)(means, key=lambda name: means[name])
+    found = {}
+    for name, mean in means.items():
+        if len(values[best]) < 2 or len(values[name]) < 2:
+            found[name] = "unknown"
+        else:
+            spread = sqrt((stdev(values[best]) ** 2 + stdev(values[name]) ** 2) / 2)
+            found[name] = "within" if abs(mean - means[best]) <= spread else "beyond"
+    return {**found, best: "best"}
 
 
 def effect_size(groups: Sequence[Sequence[float]]) -> float:

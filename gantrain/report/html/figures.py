@@ -113,6 +113,8 @@ def protocol_in_words(facts: Mapping[str, Any] | None) -> str:
         words.append(f"against {_count(facts['real'])} {split}real ones")
     if facts.get("space"):
         words.append("numbers as they are" if facts["space"] == "values" else f"features of {facts['space']}")
+    if facts.get("conditional"):
+        words.append("samples made of labels or data")
     if facts.get("resize"):
         words.append(str(facts["resize"]))
     words.append("averaged generator (EMA)" if facts.get("averaged") else "live generator")
@@ -144,7 +146,7 @@ def unlike(protocols: Mapping[str, Mapping[str, Any] | None]) -> str | None:
     lacking = [job for job, facts in protocols.items() if not facts]
     if lacking:
         return f"of {_list(lacking)} nobody kept how they were measured"
-    known = {job: {k: v for k, v in (facts or {}).items() if k != "versions"} for job, facts in protocols.items()}
+    known = {job: conditions(facts) for job, facts in protocols.items()}
     names = list(dict.fromkeys(name for facts in known.values() for name in facts))
     for name in (name for name in names if len({repr(facts.get(name)) for facts in known.values()}) > 1):
         groups: dict[str, list[str]] = {}
@@ -154,9 +156,16 @@ def unlike(protocols: Mapping[str, Mapping[str, Any] | None]) -> str | None:
     return None
 
 
+def conditions(protocol: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What of a protocol must be the same where figures are ranked."""
+    return {name: value for name, value in (protocol or {}).items() if name != "versions"}
+
+
 def _value(name: str, value: Any) -> str:
     if name == "averaged":
         return "on (EMA)" if value else "off (live generator)"
+    if name == "conditional":
+        return "yes (of labels or data)" if value else "no (of noise alone)"
     return "not given" if value is None else str(value)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 from urllib.parse import quote
 
-from gantrain.report.html.comparison import NONE, SEED, Comparison, Job, mean_and_spread
+from gantrain.report.html.comparison import NONE, SEED, Comparison, Job, mean_and_spread, standings
+from gantrain.report.html.cost import cost_of
 from gantrain.report.html.figures import ARROWS, meaning_of, protocol_in_words, short
 from gantrain.report.html.markup import Html, folded, section, table, tag
 from gantrain.report.html.single import STATES, said_of
@@ -91,26 +93,45 @@ def _protocols(compared: Comparison, name: str) -> str:
     return " / ".join(list(found)[:3]) + (f" / {len(found) - 3} more" if len(found) > 3 else "")
 
 
-def recipe_table(compared: Comparison) -> Html | None:
-    """Jobs that differ in their seed alone, together."""
-    recipes = compared.recipes()
-    if SEED not in compared.choices or not compared.figures or len(recipes) < 2:
+def recipe_tables(compared: Comparison) -> Html | None:
+    """Jobs that differ in their seed alone, together; a table for each group of jobs that were measured alike."""
+    groups = [group for group in compared.alike() if SEED in group.choices and group.figures]
+    tables = [_recipe_table(group) for group in groups if len(group.recipes()) > 1 or len(groups) > 1]
+    if not tables:
         return None
+    note = "Mean ± standard deviation over seeds, and each of them. ≈: within the spread of the best, no difference."
+    apart = tag("p", "; ".join(f"{name.removeprefix('metrics/')}: {why}" for name, why in compared.unlike.items()))
+    why = [tag("p", "What was not measured alike stands in tables of its own:", class_="note"), apart]
+    return section("Over seeds", *(why if len(tables) > 1 else ()), *tables, note=note)
+
+
+def _recipe_table(compared: Comparison) -> Html:
     rest = [key for key in compared.choices if key != SEED]
     heads = [
         *map(_sorting, rest),
-        _sorting("runs", True),
+        *(_sorting(name, True) for name in ("runs", "device-seconds", "images")),
         *(_sorting(name.removeprefix("metrics/"), True) for name in compared.ranked),
     ]
+    standing = {name: standings(compared.values(name), compared.better(name)) for name in compared.ranked}
     rows = []
-    for jobs in recipes.values():
+    for recipe, jobs in compared.recipes().items():
+        cost = cost_of([job.record for job in jobs])
         cells: list[object] = [jobs[0].choices[key] for key in rest]
-        cells.append(tag("td", str(len(jobs)), class_="number"))
+        cells += [_number(len(jobs)), _number(round(cost.seconds)), _number(cost.images)]
         for name in compared.ranked:
-            values = [value for job in jobs if (value := job.figures.get(name)) is not None]
-            cells.append(
-                tag("td", mean_and_spread(values), class_="number", data_value=fmean(values) if values else "")
-            )
+            values = compared.values(name).get(recipe, [])
+            cells.append(_over_seeds(values, standing[name].get(recipe, "")))
         rows.append(cells)
-    note = "Mean ± standard deviation over seeds. What lies within it of another is no difference."
-    return section("Over seeds", table(heads, rows, class_="sortable"), note=note)
+    return table(heads, rows, class_="sortable")
+
+
+def _number(value: int) -> Html:
+    return tag("td", f"{value:,}", class_="number", data_value=value)
+
+
+def _over_seeds(values: Sequence[float], standing: str) -> Html:
+    """Mean and spread, and below them the value of each seed."""
+    each = tag("small", "  ".join(short(value) for value in values)) if len(values) > 1 else None
+    said = ("≈ " if standing == "within" else "") + mean_and_spread(values)
+    kind = "number best" if standing == "best" else "number"
+    return tag("td", said, tag("br") if each else None, each, class_=kind, data_value=fmean(values) if values else "")

@@ -5,15 +5,17 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from gantrain.files import write_text
 from gantrain.report.html.comparison import Comparison, Job, spread_of
+from gantrain.report.html.cost import cost_of
 from gantrain.report.html.curves import Chart, Curve, charts_of
 from gantrain.report.html.figures import short
 from gantrain.report.html.images import data_addresses
-from gantrain.report.html.jobs import job_table, recipe_table
+from gantrain.report.html.jobs import job_table, recipe_tables
 from gantrain.report.html.markup import Html, folded, joined, section, tag
 from gantrain.report.html.page import page
 from gantrain.report.html.record import Record
@@ -28,21 +30,38 @@ PICTURE_BYTES = 30_000
 """Of each final picture that is kept pixel by pixel."""
 PICTURE_SIDE = 560
 """Pixels of the longer side of each."""
+FEW = 4
+"""Jobs up to which every choice is looked at; of more, those that several jobs share: not what a search has drawn."""
 MANY = 120
 """Jobs from which on final pictures are left out of the page: the jobs' own reports have them."""
 
 
-def write_sweep_report(folder: SweepFolder, file: Path | None = None) -> Path:
+def write_sweep_report(folder: SweepFolder, file: Path | None = None, study: Sequence[Mapping[str, Any]] = ()) -> Path:
     """Writes report.html into a sweep's folder, or another file, from what its jobs wrote so far, and returns the file.
+
+    Args:
+        study: plots of a search, the `data` and the `layout` of Plotly of each.
 
     Raises:
         UserError: a file of the sweep is a link.
         OSError: it cannot be written.
     """
-    jobs = [Job(job.path.name, _overrides(job.read_words()), Record.read(job)) for job in folder.jobs()]
+    jobs = _jobs_of(folder)
     path = folder.path.resolve()
     commands = list(dict.fromkeys(line.split("  # ")[0] for job in jobs for line in job.record.commands))
-    return _write(file or folder.report, f"{path.parent.name}/{path.name}", jobs, commands)
+    return _write(file or folder.report, f"{path.parent.name}/{path.name}", jobs, commands, study)
+
+
+def said_of_sweep(folder: SweepFolder) -> list[str]:
+    """Which recipes are best over seeds and which may be as good, a sentence for each figure; then what it all cost."""
+    compared = Comparison(_jobs_of(folder))
+    cost = cost_of(job.record for job in compared.jobs)
+    said = [line for group in compared.alike() for line in group.over_seeds()]
+    return [*said, f"cost: {cost}"] if cost.images else said
+
+
+def _jobs_of(folder: SweepFolder) -> list[Job]:
+    return [Job(job.path.name, _overrides(job.read_words()), Record.read(job)) for job in folder.jobs()]
 
 
 def write_comparison(runs: Sequence[RunFolder], file: Path, choices: Choices = lambda run: {}) -> Path:
@@ -60,20 +79,32 @@ def write_comparison(runs: Sequence[RunFolder], file: Path, choices: Choices = l
     return _write(file, f"{len(jobs)} runs", jobs, commands)
 
 
-def _write(file: Path, title: str, jobs: Sequence[Job], commands: list[str]) -> Path:
+def _write(
+    file: Path, title: str, jobs: Sequence[Job], commands: list[str], study: Sequence[Mapping[str, Any]] = ()
+) -> Path:
     compared = Comparison(jobs)
     charts = charts_of(name for job in jobs for name in job.record.curves)
-    first = (_head(title, compared), job_table(compared, file), recipe_table(compared), _mattered(compared))
-    body = joined((*first, _curves(compared, charts), _pictures(compared), _making(jobs, commands)))
+    first = (_head(title, compared), recipe_tables(compared), job_table(compared, file), _search(study))
+    body = joined(
+        (*first, _mattered(compared), _curves(compared, charts), _pictures(compared), _making(jobs, commands))
+    )
     versions = jobs[0].record.status.versions if jobs else {}
     footer = ", ".join(f"{name} {version}" for name, version in versions.items()) or "gantrain"
-    write_text(file, page(title, body, _data(compared, charts), footer))
+    write_text(file, page(title, body, {**_data(compared, charts), "study": study}, footer))
     return file
 
 
 def _overrides(words: Sequence[str]) -> dict[str, str]:
     pairs = (word.partition("=") for word in words)
-    return {key.lstrip("+"): value.strip("'\"") for key, sign, value in pairs if sign}
+    return {key.lstrip("+"): _shown(value) for key, sign, value in pairs if sign}
+
+
+def _shown(value: str) -> str:
+    """A choice without its quotes; a number that a search has drawn to six digits."""
+    value = value.strip("'\"")
+    with suppress(ValueError):
+        return value if len(value) < 9 else f"{float(value):.6g}"
+    return value
 
 
 def _typed(record: Record) -> dict[str, str]:
@@ -92,7 +123,10 @@ def _head(title: str, compared: Comparison) -> Html:
     verdicts = Counter(STATES[said_of(job.record)[0]].lower() for job in compared.jobs if job.record.status.verdict)
     bests = [(tag_, value) for tag_ in compared.ranked if (value := compared.best(tag_)) is not None]
     failed = [job for job in compared.jobs if job.record.status.status == "failed"]
-    lines = [tag("li", _best(compared, name, value)) for name, value in bests]
+    groups = compared.alike()
+    said = [line for group in groups for line in group.over_seeds()]
+    lines = [tag("li", line) for line in said or (_best(compared, name, value) for name, value in bests)]
+    cost = cost_of(job.record for job in compared.jobs)
     return joined(
         [
             tag("header", tag("h1", title)),
@@ -104,6 +138,7 @@ def _head(title: str, compared: Comparison) -> Html:
                     class_="sentence",
                 ),
                 tag("p", "Verdicts: " + ", ".join(f"{n} {v}" for v, n in verdicts.items())) if verdicts else None,
+                tag("p", f"Cost: {cost}") if cost.images else None,
                 tag("ul", *lines) if lines else None,
                 *(
                     tag(
@@ -130,18 +165,35 @@ def _best(compared: Comparison, name: str, value: float) -> str:
     )
 
 
+def _search(study: Sequence[Mapping[str, Any]]) -> Html | None:
+    views = [_view(f"study-{k}", _title_of(plot), "Drawn by Optuna.") for k, plot in enumerate(study)]
+    return section("Search", tag("div", *views, class_="charts")) if views else None
+
+
+def _title_of(plot: Mapping[str, Any]) -> str:
+    return str(plot["layout"]["title"]["text"]).lower().removesuffix(" plot")
+
+
 def _mattered(compared: Comparison) -> Html | None:
     names = [name for name in compared.ranked if sum(job.figures.get(name) is not None for job in compared.jobs) > 1]
     if not names or not compared.choices:
         return None
     options = (tag("option", name.removeprefix("metrics/"), value=name) for name in names)
     asked = tag("label", "figure ", tag("select", *options, id="figure"), class_="asked")
-    shares = _view(
-        "shares", "share of the spread that each choice explains", "By itself, over all jobs; near 0 it did not matter."
+    few = len(compared.jobs) <= FEW
+    grouping = [key for key in compared.choices if few or len(compared.options(key)) < len(compared.jobs)]
+    shares = (
+        _view(
+            "shares",
+            "share of the spread that each choice explains",
+            "By itself, over all jobs; near 0 it did not matter.",
+        )
+        if grouping
+        else None
     )
     heat = (
         _view("heat", "mean figure by two choices", "The first two that were swept.")
-        if len(compared.choices) > 1
+        if len(compared.choices) > 1 and set(compared.choices[:2]) <= set(grouping)
         else None
     )
     parallel = _view(

@@ -245,6 +245,21 @@
     select.addEventListener("change", redraw);
   }
 
+  // What Optuna drew of a search, in the page's own colours.
+  function studyPlots() {
+    data.study?.forEach((plot, number) => {
+      const element = document.getElementById(`study-${number}`);
+      const traces = plot.data.map((trace, k) => ({
+        ...trace, marker: { ...trace.marker, color: CYCLE[k] }, ...(trace.mode === "markers" ? {} : { line: { color: CYCLE[k] } }),
+        ...(trace.type === "bar" ? { textposition: "auto" } : {}),
+      }));
+      const legend = { orientation: "h", x: 1, xanchor: "right", y: 1, yanchor: "bottom" };
+      const axis = (held) => ({ title: { text: escaped(held?.title?.text ?? "") } });
+      const changes = { legend, showlegend: traces.length > 1, xaxis: axis(plot.layout.xaxis), yaxis: axis(plot.layout.yaxis) };
+      if (element) place(element, () => show(element, traces, changes));
+    });
+  }
+
   function sharedLegend() {
     all(".legend button").forEach((button, k) => {
       button.querySelector("i").style.background = CYCLE[k % CYCLE.length];
@@ -364,6 +379,7 @@
   slider();
   sharedLegend();
   whatMattered();
+  studyPlots();
   for (const element of all("[data-chart]")) {
     place(element, () => drawCurves(element, data.charts[Number(element.dataset.chart)]));
   }

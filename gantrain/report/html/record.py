@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from gantrain.report.html.curves import Curve, curves_of
@@ -52,6 +53,17 @@ class Record:
     @cached_property
     def curves(self) -> dict[str, Curve]:
         return curves_of(self.lines)
+
+    @cached_property
+    def unchanged_curves(self) -> dict[str, Curve]:
+        """Of a fork, how the run that it came from went on; nothing where that is not there any more."""
+        origin = self.folder.origin.read()
+        lines: Sequence[Mapping[str, Any]] = []
+        if origin is not None:
+            with suppress(OSError, ValueError):
+                lines = RunFolder(Path(origin.run)).numbers.read()
+            lines = [line for line in lines if line["step"] >= origin.step]
+        return curves_of(lines)
 
     @property
     def figures(self) -> dict[str, Curve]:

@@ -258,8 +258,10 @@ def _data(record: Record, bands: Bands) -> dict[str, Any]:
         {
             "title": chart.title,
             "curves": [
-                {"name": name, "label": label, **record.curves[name].thinned().plain()}
+                {"name": name, "label": label + told, **curves[name].thinned().plain()}
+                for curves, told in ((record.curves, ""), (record.unchanged_curves, " without the change"))
                 for name, label in zip(chart.tags, chart.labels, strict=True)
+                if name in curves
             ],
             "bands": [{"name": name, "low": band[0], "high": band[1]} for name in chart.tags if (band := bands(name))],
         }

@@ -52,7 +52,7 @@ def sweep_in(path: Path, jobs: Sequence[tuple[Sequence[str], float, Mapping[str,
     path.mkdir(parents=True)
     folder.write_plan(SweepPlan(["seed=0,1"], None, "train"))
     for k, (words, figure, protocol) in enumerate(jobs):
-        job = JobFolder(path / folder.job_name(k))
+        job = JobFolder(path / f"{k:03d}")
         job.path.mkdir()
         job.write_words(words)
         run_in(job.path, figure, protocol, command=f"gantrain -m seed=0,1  # {job.path.name}: {' '.join(words)}")

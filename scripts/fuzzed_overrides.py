@@ -1,18 +1,11 @@
-"""Tries bad values on every setting, and says which end in anything but a run or one sentence that names the setting.
+"""Overrides for scripts/fuzz.py: one bad value on one setting of one of several choices, and what comes of it.
 
-    python scripts/fuzz_overrides.py [lines] [--seed 0]
-
-Every line is one override on one of several choices, taken as far as a run gets before it reads data: composed,
-completed and built. 5,000 lines take about six minutes of one CPU core.
+Each is taken as far as a run gets before it reads data: composed, completed and built.
 """
 
 from __future__ import annotations
 
-import argparse
 import random
-import resource
-import warnings
-from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -75,29 +68,26 @@ def _paths(node: Any, path: str) -> Iterator[str]:
             yield from _paths(value, f"{path}.{key}")
 
 
-def lines(seed: int, count: int) -> list[tuple[str, str]]:
-    """So many pairs of a choice and one override, the same for the same seed."""
-    dice = random.Random(seed)
-    found = []
-    for _ in range(count):
-        choice = dice.choice(CHOICES)
-        held = OmegaConf.to_container(_composed(choice))
-        assert isinstance(held, dict)
-        idle = tuple(
-            f"metrics.known.{name}" for name in held["metrics"]["known"] if name not in (held["metrics"]["use"] or ())
-        )
-        paths = [path for group in GROUPS for path in _paths(held[group], group) if "." in path]
-        paths = [path for path in paths if not path.startswith((*idle, "metrics.spaces."))]  # told by who uses them
-        key = dice.choice(paths)
-        kind = dice.random()
-        if kind < 0.05:
-            word = f"~{key}"
-        elif kind < 0.15:
-            word = f"+{key.rpartition('.')[0]}.{dice.choice(NAMES)}={dice.choice(VALUES)}"
-        else:
-            word = f"{key}={dice.choice(VALUES)}"
-        found.append((choice, word))
-    return found
+@cache
+def _keys(choice: str) -> list[str]:
+    """The settings of the groups in use."""
+    held = OmegaConf.to_container(_composed(choice))
+    assert isinstance(held, dict)
+    use = held["metrics"]["use"] or ()
+    idle = tuple(f"metrics.known.{name}" for name in held["metrics"]["known"] if name not in use)
+    paths = [path for group in GROUPS for path in _paths(held[group], group) if "." in path]
+    return [path for path in paths if not path.startswith((*idle, "metrics.spaces."))]  # told by who uses them
+
+
+def case(dice: random.Random) -> tuple[str, str]:
+    """A choice and one override."""
+    choice = dice.choice(CHOICES)
+    key, kind = dice.choice(_keys(choice)), dice.random()
+    if kind < 0.05:
+        return choice, f"~{key}"
+    if kind < 0.15:
+        return choice, f"+{key.rpartition('.')[0]}.{dice.choice(NAMES)}={dice.choice(VALUES)}"
+    return choice, f"{key}={dice.choice(VALUES)}"
 
 
 def changed(choice: str, word: str) -> DictConfig:
@@ -134,24 +124,3 @@ def outcome(choice: str, word: str) -> tuple[str, str]:
     except Exception as error:
         return "raw", f"{type(error).__name__}: {error}"
     return "ok", ""
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("lines", type=int, nargs="?", default=5000)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--all", action="store_true", help="print what was accepted and refused too")
-    asked = parser.parse_args()
-    warnings.simplefilter("ignore")
-    resource.setrlimit(resource.RLIMIT_AS, (8 * 2**30, 8 * 2**30))  # what asks for more must say so, not be killed
-    counts: Counter[str] = Counter()
-    for choice, word in lines(asked.seed, asked.lines):
-        verdict, said = outcome(choice, word)
-        counts[verdict] += 1
-        if asked.all or verdict in ("raw", "unnamed"):
-            print(f"{verdict}\t{choice or '(defaults)'}\t{word}\t{said[:300]!r}", flush=True)
-    print(", ".join(f"{count:,} {verdict}" for verdict, count in sorted(counts.items())))
-
-
-if __name__ == "__main__":
-    main()

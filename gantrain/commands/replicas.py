@@ -1,0 +1,133 @@
+"""`gantrain trainer.replicas=10`: runs that differ in nothing but the seed, trained at once in one process."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from gantrain.commands.parts import begin, build_parts, build_rounds, open_data
+from gantrain.commands.sweep_table import write_table
+from gantrain.commands.train import training
+from gantrain.config import Execution, OnNonfinite, of_hydra, parse
+from gantrain.errors import Stopped, UserError
+from gantrain.report.console import Console
+from gantrain.runs import SweepFolder, SweepPlan
+from gantrain.training.ranks import ALONE
+from gantrain.training.replicas import Replicas, train_together
+from gantrain.training.state import Progress
+
+CHECKED = 2
+"""Runs that are enough to see whether turns can be played at once."""
+
+
+class OfSeed(Console):
+    """Says whose lines these are; the log keeps them as they are."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self._seed = seed
+
+    def show(self, text: str) -> None:
+        super().show(f"seed {self._seed}: {text}")
+
+
+def train_replicas(
+    cfg: DictConfig, overrides: Sequence[str], config_dir: str | None, config_name: str, console: Console, command: str
+) -> int:
+    """Trains runs of so many seeds as `trainer.replicas` says, from the config's own on, and returns the exit code.
+
+    They are kept as a sweep over the seeds is, which `run=` goes on with, each run by itself.
+
+    Args:
+        overrides: of which the config was made, by a file of this name, with groups from the folder too.
+
+    Raises:
+        UserError: they cannot be trained at once; nothing was written.
+        Stopped: by a signal, after saving.
+    """
+    seeds = range(cfg.seed, cfg.seed + cfg.trainer.replicas)
+    _check(cfg)
+    configs = [_with_seed(cfg, seed) for seed in seeds]
+    _check_together(configs[:CHECKED])
+    folder = SweepFolder.fresh(Path(cfg.outputs_dir).expanduser(), cfg.name)
+    own = str(Path(config_dir).expanduser().resolve()) if config_dir else None
+    folder.write_plan(SweepPlan(_as_a_sweep(overrides, seeds, config_name), own, config_name))
+    console.say(f"runs: {folder}  (seeds {seeds[0]} to {seeds[-1]} at once; what is said below is of seed {seeds[0]})")
+    trainings, consoles = [], []
+    for number, (seed, its) in enumerate(zip(seeds, configs, strict=True)):
+        job = folder.job([f"seed={seed}"], f"seed{seed}", number)
+        consoles.append(OfSeed(seed) if number == 0 else Console(log_only=True))
+        trainings.append(training(its, consoles[-1], command, job, quiet=True))
+    try:
+        outcomes = train_together(trainings, console.say)
+    finally:
+        for its_console in consoles:
+            its_console.close()
+    failed = write_table(folder, own)
+    for outcome in outcomes:
+        if isinstance(outcome, Stopped) or (isinstance(outcome, BaseException) and not isinstance(outcome, Exception)):
+            raise outcome
+    return 1 if failed else 0
+
+
+def _check(cfg: DictConfig) -> None:
+    """Raises UserError where the config asks for what runs that go in step cannot do."""
+    trainer = cfg.trainer
+    unfit = {
+        "budget": (cfg.budget is not None, "is of one run: set budget=null and trainer.steps"),
+        "trainer.accumulate": (trainer.accumulate > 1, "plays turns in parts: set trainer.accumulate=1"),
+        "trainer.reuse_fakes": (trainer.reuse_fakes is True, "joins two turns: set trainer.reuse_fakes=false"),
+        "trainer.execution": (
+            trainer.execution not in (Execution.auto, Execution.eager),
+            "takes each run's turns by themselves: set trainer.execution=eager",
+        ),
+        "trainer.on_nonfinite": (
+            trainer.on_nonfinite is not OnNonfinite.stop,
+            "would let one run fall behind the others: set trainer.on_nonfinite=stop",
+        ),
+        "debug.dry": (cfg.debug.dry, "looks at one run: leave out trainer.replicas"),
+    }
+    for name, (is_so, sentence) in unfit.items():
+        if is_so:
+            raise UserError(f"trainer.replicas={trainer.replicas} trains seeds at once, but {name} {sentence}")
+
+
+def _with_seed(cfg: DictConfig, seed: int) -> DictConfig:
+    """The config of one of the runs, as if it were alone."""
+    own = copy.deepcopy(cfg)
+    own.seed, own.trainer.replicas = seed, 1
+    words = [word for word in cfg.choices.overrides if not _is_about_seeds(word)]
+    own.choices.overrides = [*words, f"seed={seed}"]
+    return own
+
+
+def _is_about_seeds(word: str) -> bool:
+    return word.lstrip("+").partition("=")[0] in ("seed", "trainer.replicas")
+
+
+def _as_a_sweep(overrides: Sequence[str], seeds: range, config_name: str) -> list[str]:
+    """The words that make the same runs, one after the other."""
+    parsed = zip(overrides, parse(overrides, config_name), strict=True)
+    kept = [word for word, override in parsed if not of_hydra(override) and not _is_about_seeds(word)]
+    return [*kept, f"seed={','.join(map(str, seeds))}"]
+
+
+def _check_together(configs: Sequence[DictConfig]) -> None:
+    """Plays one round of the first few runs at once.
+
+    Raises:
+        UserError: that cannot be done.
+    """
+    silent = Console(log_only=True)
+    built = [build_parts(cfg, None, silent.say) for cfg in configs]
+    every_rounds = []
+    with closing(open_data(built[0], ALONE)) as batches:
+        for cfg, parts in zip(configs, built, strict=True):
+            rounds = build_rounds(cfg, parts, batches, silent.say)
+            begin(rounds)
+            every_rounds.append(rounds)
+        Replicas(every_rounds, silent.say).check([Progress() for _ in configs])

@@ -1,0 +1,104 @@
+"""A search: Hydra's Optuna sweeper over one study in the sweep's folder, which goes on where it was interrupted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from hydra.core.override_parser.types import Override
+
+from gantrain.commands.launching import is_installed
+from gantrain.commands.study import STUDY, open_study, quiet_optuna, storage_of
+from gantrain.commands.sweep_words import Objective
+from gantrain.config import quoted
+from gantrain.errors import UserError
+from gantrain.runs import SweepFolder
+from gantrain.seeding import mix
+
+AT_ONCE = 8
+"""Trials that are begun together at most: each learns only from those before."""
+SEEDED = ("tpe", "random", "cmaes", "nsgaii", "nsgaiii", "qmc", "gp")
+"""Samplers of Optuna whose draws follow from a seed."""
+
+
+def check_search(parsed: Sequence[Override], trials: int | None) -> None:
+    """Whether what is swept can be.
+
+    Raises:
+        UserError: an interval is swept without a search, a search has nothing to look for, or Optuna is not here.
+    """
+    intervals = [str(o.input_line) for o in parsed if o.is_interval_sweep()]
+    own = next((o.value() for o in parsed if o.key_or_group == "hydra/sweeper"), "basic")
+    if trials is None:
+        if intervals and own == "basic":
+            raise UserError(f"{intervals[0]} has endlessly many values: search them with sweep=tpe, or list some")
+        return
+    if own not in ("basic", "optuna"):
+        raise UserError(f"hydra/sweeper={own} has settings of its own: take it without sweep.trials, or leave it out")
+    if not any(o.is_sweep_override() for o in parsed):
+        raise UserError(
+            "nothing is searched: add what may vary, such as 'optimizer.lr=tag(log,interval(1e-4,1e-2))' or "
+            "loss=hinge,lsgan"
+        )
+    if own == "basic" and not is_installed("hydra_plugins.hydra_optuna_sweeper"):
+        raise UserError("a search needs Optuna's sweeper for Hydra: pip install 'gantrain[sweep]'")
+
+
+def trials_left(folder: SweepFolder, trials: int) -> int:
+    """How many trials are to be run; those that were interrupted are put first in line, with the values that they had.
+
+    A trial counts as interrupted where no process runs its job any more.
+    """
+    if not folder.study.exists():
+        return trials
+    from optuna.trial import TrialState
+
+    with quiet_optuna():
+        study = open_study(folder)
+        return max(trials - _taken(folder, study, TrialState), 0)
+
+
+def _taken(folder: SweepFolder, study: Any, states: Any) -> int:
+    """How many trials are done or being run; others go back in line."""
+    taken = 0
+    for trial in study.get_trials(deepcopy=False):
+        if trial.state == states.COMPLETE or (trial.state == states.RUNNING and _alive(folder, trial.params)):
+            taken += 1
+        elif trial.state == states.RUNNING:
+            study.tell(trial.number, state=states.FAIL)
+            if trial.params:
+                study.enqueue_trial(trial.params)
+    return taken
+
+
+def search_words(
+    folder: SweepFolder, parsed: Sequence[Override], objective: Objective, trials: int, at_once: int
+) -> list[str]:
+    """Hydra's own settings for a search of so many more trials, but for those that the command line has.
+
+    Each process that works on a study draws from a seed of its own: with the first one's it would repeat its trials.
+    """
+    own = {o.key_or_group: o.value() for o in parsed}
+    settings: dict[str, Any] = {
+        "hydra/sweeper": "optuna",
+        "hydra.sweeper.n_trials": trials,
+        "hydra.sweeper.direction": objective.direction,
+        "hydra.sweeper.storage": quoted(storage_of(folder)),
+        "hydra.sweeper.study_name": STUDY,
+        "hydra.sweeper.n_jobs": min(at_once, AT_ONCE),
+        # a run that fails is a bad value; what may fail beside that is no reason to lose the study
+        "hydra.sweeper.max_failure_rate": 1.0,
+    }
+    if own.get("hydra/sweeper/sampler", "tpe") in SEEDED:
+        settings["hydra.sweeper.sampler.seed"] = mix(0, folder.new_worker()) % 2**31
+    return [f"{key}={value}" for key, value in settings.items() if key not in own]
+
+
+def _alive(folder: SweepFolder, params: dict[str, Any]) -> bool:
+    """Whether some process runs the job with these values."""
+    words = {f"{name}={value}" for name, value in params.items()}
+    for job in folder.jobs():
+        if words <= set(job.read_words()):
+            with job.held(wait=False) as free:
+                return not free
+    return False

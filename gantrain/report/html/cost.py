@@ -1,0 +1,39 @@
+"""What runs cost: time on devices, and images that were trained on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from gantrain.report.html.record import Record
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of some runs together."""
+
+    seconds: float
+    """Of training, each device's for itself; without evaluations and pictures."""
+    images: int
+    """Real ones that were shown in rounds, however often a round plays them."""
+
+    def __str__(self) -> str:
+        return f"{self.seconds:,.0f} device-seconds of training, {self.images:,} images"
+
+
+def cost_of(records: Iterable[Record]) -> Cost:
+    """The cost of runs as their logs tell it: from the speed of each stretch between two lines."""
+    seconds, images = 0.0, 0
+    for record in records:
+        batch = re.search(r"^trainer:\n(?: .*\n)*?  batch_size: (\d{1,9})$", record.config, re.MULTILINE)
+        speed = record.curves.get("speed/images_per_second")
+        if batch is None or speed is None:
+            continue
+        devices = re.search(r", (\d{1,5}) processes", record.status.machine or "")
+        before = 0
+        for step, rate in zip(speed.steps, speed.values, strict=True):
+            shown, before = (step - before) * int(batch[1]), step
+            images += shown
+            seconds += shown / rate * int(devices[1] if devices else 1) if rate else 0.0
+    return Cost(seconds, images)

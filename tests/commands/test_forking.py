@@ -1,0 +1,99 @@
+"""`gantrain fork`: an exact resume, and one change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from gantrain.cli import main
+from gantrain.report.html.record import Record
+from gantrain.runs import RunFolder, load_checkpoint
+
+SMALL = [
+    *("dataset=ring8", "model.generator.hidden=[16]", "model.discriminator.hidden=[16]", "log.every=2", "log.sinks=[]"),
+    *("trainer.batch_size=16", "trainer.steps=8", "checkpoint.every=4", "metrics.use=[]", "log.samples_every=8"),
+]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    outputs = tmp_path_factory.mktemp("outputs")
+    assert main([*SMALL, f"outputs_dir={outputs}"]) == 0
+    (folder,) = outputs.glob("*/*")
+    return RunFolder(folder)
+
+
+def forked(run: RunFolder, *words: str) -> RunFolder:
+    before = set(run.path.parent.iterdir())
+    assert main(["fork", f"run={run}", "step=4", *words]) == 0
+    (new,) = set(run.path.parent.iterdir()) - before
+    return RunFolder(new)
+
+
+def last(run: RunFolder) -> dict[str, torch.Tensor]:
+    state = load_checkpoint(run.checkpoints.of_step(8))
+    held = dict(state["game"])
+    for name, kept in state["optimizers"].items():
+        held |= {f"{name} {k} {key}": value for k, one in kept["state"].items() for key, value in one.items()}
+    return held
+
+
+def test_a_change_of_nothing_that_is_learnt_gives_the_same_run(run: RunFolder) -> None:
+    same, its = last(forked(run, "log.every=1")), last(run)
+    assert same.keys() == its.keys()
+    assert all(torch.equal(same[name], value) for name, value in its.items())
+
+
+def test_another_loss_goes_on_from_the_same_state(run: RunFolder) -> None:
+    fork = forked(run, "loss=hinge", "tricks=[ema,instance_noise]")
+    assert not torch.equal(last(fork)["generator.net.1.weight"], last(run)["generator.net.1.weight"])
+    origin = fork.origin.read()
+    assert origin is not None
+    assert (Path(origin.run), origin.step, origin.changes) == (
+        run.path.resolve(),
+        4,
+        ["loss=hinge", "tricks=[ema,instance_noise]"],
+    )
+    old, new = run.numbers.read(), fork.numbers.read()
+    assert [line for line in new if line["step"] <= 4] == [line for line in old if line["step"] <= 4]
+    assert "gantrain.losses.Hinge" in fork.read_config()
+    assert "seed: 0" in fork.read_config()
+    assert run.checkpoints.last() == run.checkpoints.of_step(8)  # it is as it was
+    unchanged = Record.read(fork).unchanged_curves["loss/generator/total"]  # the report's second line
+    assert (unchanged.steps, unchanged.values) == (
+        [line["step"] for line in old if line["step"] >= 4 and "loss/generator/total" in line],
+        [line["loss/generator/total"] for line in old if line["step"] >= 4 and "loss/generator/total" in line],
+    )
+    assert fork.report.is_file()
+
+
+def test_an_average_that_is_new_begins_with_the_network(tmp_path: Path) -> None:
+    assert main([*SMALL, "tricks=[]", f"outputs_dir={tmp_path}"]) == 0
+    (folder,) = tmp_path.glob("*/*")
+    fork = forked(RunFolder(folder), "tricks=[ema]", "tricks.ema.half_life=1e9", "tricks.ema.ramp_up=null")
+    then = load_checkpoint(RunFolder(folder).checkpoints.of_step(4))["game"]
+    held, name = last(fork), "generator.net.1.weight"
+    torch.testing.assert_close(held[f"averages.{name}"], then[name])
+    assert not torch.equal(held[name], then[name])
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ([], "add loss="),
+        (["model.generator.hidden=[32]"], "the networks of"),
+        (["step=7", "loss=hinge"], "has no checkpoint"),
+        (["step=last", "loss=hinge"], "fork it from an earlier step"),
+        (["loss=hing"], "hinge"),
+    ],
+)
+def test_what_is_no_fork_is_refused(
+    run: RunFolder, words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = set(run.path.parent.iterdir())
+    step = [] if any(word.startswith("step") for word in words) else ["step=4"]
+    assert main(["fork", f"run={run}", *step, *words]) == 2
+    assert sentence in capsys.readouterr().err
+    assert set(run.path.parent.iterdir()) == before

@@ -1,0 +1,83 @@
+"""Recipes over seeds: what is best, what lies within the spread, what may not stand in one table, and what it cost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from made_runs import PROTOCOL, run_in, sweep_in
+
+from gantrain.report.html import write_sweep_report
+from gantrain.report.html.comparison import Comparison, Job, standings
+from gantrain.report.html.cost import cost_of
+from gantrain.report.html.record import Record
+from gantrain.runs import SweepFolder
+
+
+def compared(folder: SweepFolder) -> Comparison:
+    words = {job.path.name: dict(word.split("=") for word in job.read_words()) for job in folder.jobs()}
+    return Comparison([Job(job.path.name, words[job.path.name], Record.read(job)) for job in folder.jobs()])
+
+
+def test_within_the_spread_no_difference_is_told() -> None:
+    values = {"a": [1.0, 3.0], "b": [2.0, 4.0], "c": [9.0, 9.0], "d": [2.0]}
+    # the standard deviations of a and b are √2, their means 1 apart; those of a and c are √2 and 0: 7 > 1
+    assert standings(values, "lower") == {"a": "best", "b": "within", "c": "beyond", "d": "unknown"}
+    assert standings(values, "higher")["c"] == "best"
+    assert standings({"a": [1.0, 1.0], "b": [1.0, 1.0]}, "lower") == {}
+    assert standings(values, "near 1") == {}
+
+
+def test_a_report_says_what_is_best_over_seeds_and_each_value(tmp_path: Path) -> None:
+    figures = {"r1": (1.0, 3.0), "hinge": (2.0, 4.0), "wgan": (9.0, 9.5)}
+    jobs = [
+        ([f"loss={loss}", f"seed={k}"], figure, PROTOCOL) for loss, v in figures.items() for k, figure in enumerate(v)
+    ]
+    sweep = sweep_in(tmp_path / "s", jobs)
+    text = write_sweep_report(sweep).read_text()
+    assert (
+        "fid_classifier: loss=r1 is best, 2 ± 1.4; within the spread of it, so no difference is told: loss=hinge"
+        in text
+    )
+    assert "≈ 3 ± 1.4" in text
+    assert "<small>2  4</small>" in text
+    assert "≈ 9.25" not in text
+
+
+def test_conditional_runs_and_others_stand_in_tables_of_their_own(tmp_path: Path) -> None:
+    given = {**PROTOCOL, "conditional": True}
+    jobs = [
+        ([f"model={model}", f"seed={k}"], 3.0 + k, protocol)
+        for model, protocol in (("cgan", given), ("acgan", given), ("dcgan", PROTOCOL), ("resnet", PROTOCOL))
+        for k in (0, 1)
+    ]
+    sweep = sweep_in(tmp_path / "s", jobs)
+    whole = compared(sweep)
+    assert "conditional is yes (of labels or data) in 000, 001" in whole.unlike["metrics/fid_classifier"]
+    assert whole.best("metrics/fid_classifier") is None
+    groups = [[job.name for job in group.jobs] for group in whole.alike()]
+    assert groups == [["000", "001", "002", "003"], ["004", "005", "006", "007"]]
+    text = write_sweep_report(sweep).read_text()
+    over_seeds = text.split("Over seeds")[1].split("</section>")[0]
+    assert over_seeds.count("<table") == 2
+    assert "conditional is yes" in over_seeds
+
+
+def test_the_cost_is_the_time_of_training_and_the_images(tmp_path: Path) -> None:
+    config = "seed: 0\ntrainer:\n  steps: 20\n  batch_size: 50\nlog:\n  every: 1\n"
+    alone = Record.read(run_in(tmp_path / "a", steps=20, config=config))
+    cost = cost_of([alone])
+    assert (cost.images, cost.seconds) == (20 * 50, pytest.approx(20 * 50 / 100))  # at 100 images a second
+    both = Record.read(run_in(tmp_path / "b", steps=20, config=config, machine="cuda, fp32, 4 processes"))
+    assert cost_of([alone, both]).seconds == pytest.approx(5 * cost.seconds)
+    assert cost_of([Record.read(run_in(tmp_path / "c", config="batch_size: x"))]).images == 0
+
+
+def test_what_a_search_has_drawn_makes_no_groups(tmp_path: Path) -> None:
+    drawn = [([f"optimizer.lr=0.00{k}12345678", f"loss={('r1', 'hinge')[k % 2]}"], 1.0 + k, PROTOCOL) for k in range(6)]
+    text = write_sweep_report(sweep_in(tmp_path / "s", drawn)).read_text()
+    assert 'id="shares"' in text, "two losses are met again"
+    assert 'id="heat"' not in text
+    assert "0.00112346" in text
+    rates = [([words[0]], figure, protocol) for words, figure, protocol in drawn]
+    assert 'id="shares"' not in write_sweep_report(sweep_in(tmp_path / "t", rates)).read_text()

@@ -1,0 +1,134 @@
+"""Several runs whose turns are played at once are what each is alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+
+from gantrain.commands.parts import begin, build_parts, build_rounds, open_data
+from gantrain.config import complete, compose, hydra_at
+from gantrain.errors import UserError
+from gantrain.training.ranks import ALONE
+from gantrain.training.replicas import Replicas
+from gantrain.training.rounds import Rounds
+from gantrain.training.state import Progress
+from gantrain.tricks import InstanceNoise
+from gantrain.turns import Batch
+
+SMALL = [
+    *("dataset=ring8", "model.generator.hidden=[16,16]", "model.discriminator.hidden=[16,16]"),
+    *("trainer.batch_size=16", "trainer.steps=20"),
+]
+
+
+@pytest.fixture
+def doubles() -> Iterator[None]:
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+def rounds_of(seed: int, *words: str) -> Rounds:
+    with hydra_at(None):
+        cfg = complete(compose([*SMALL, f"seed={seed}", *words], "train"))
+    parts = build_parts(cfg, None, print)
+    rounds = build_rounds(cfg, parts, open_data(parts, ALONE), print)
+    begin(rounds)
+    return rounds
+
+
+def state_of(rounds: Rounds) -> dict[str, torch.Tensor]:
+    """Everything that a checkpoint holds of a run's networks and optimizers."""
+    held = dict(rounds.game.state_dict())
+    for name, learner in rounds.learners.items():
+        for number, kept in learner.optimizer.state_dict()["state"].items():
+            held |= {f"{name} {number} {key}": value for key, value in kept.items()}
+    return {name: value.detach().clone() for name, value in held.items()}
+
+
+CASES = {
+    "as it comes": [],
+    "dropout": ["loss=nonsaturating", "model.discriminator.dropout=0.3"],
+    "clipped by norm": ["loss=hinge", "tricks=[ema,gradient_clipping]", "tricks.gradient_clipping.max_norm=0.01"],
+    "clipped weights": ["loss=wgan"],
+    "kept fakes": ["tricks=[experience_replay]"],
+    "samples that meet": ["tricks=[minibatch_discrimination]", "loss=lsgan"],
+    "batch norm": ["loss=lsgan", "model.generator.norm=batch"],
+    "momentum": ["optimizer=sgd", "loss=nonsaturating"],
+    "layers of two players": ["model=infogan", "networks@model=mlp", "loss=nonsaturating"],
+    "several discriminators": ["model=gman", "loss=nonsaturating"],
+    "past weights": ["tricks=[historical_averaging,instance_noise]"],
+}
+
+
+@pytest.mark.parametrize("words", CASES.values(), ids=CASES.keys())
+def test_each_is_what_it_is_alone(words: list[str], doubles: None) -> None:
+    _compare(words, 1e-9)
+
+
+def test_each_draws_the_points_of_its_penalties() -> None:
+    _compare(["loss=wgan_gp"], 1e-4)  # they are float32 whatever the networks are
+
+
+def _compare(words: list[str], tolerance: float) -> None:
+    alone, together = ([rounds_of(seed, *words) for seed in (3, 4)] for _ in range(2))
+    said: list[str] = []
+    replicas = Replicas(together, said.append)
+    counters = [Progress() for _ in together]
+    for step in range(4):
+        if step == 2:  # somebody watches
+            for rounds, progress in zip(together, counters, strict=True):
+                rounds.play(progress, observe=True)
+        else:
+            replicas.play(counters)
+    for rounds, own, progress in zip(alone, together, counters, strict=True):
+        mine = Progress()
+        for step in range(4):
+            rounds.play(mine, observe=step == 2)
+        assert mine == progress
+        for (name, a), (other, b) in zip(state_of(rounds).items(), state_of(own).items(), strict=True):
+            assert name == other
+            torch.testing.assert_close(
+                b, a, rtol=10 * tolerance, atol=10 * tolerance, msg=lambda text, name=name: f"{name}: {text}"
+            )
+        figures = rounds.meter.read()
+        assert own.meter.read() == pytest.approx(figures, rel=1e-4)
+    assert not said
+
+
+def _drawn_for_all_alike(trick: InstanceNoise, x: torch.Tensor, batch: Batch) -> torch.Tensor:
+    return x + torch.empty(x.shape).normal_()
+
+
+def _kept(trick: InstanceNoise, x: torch.Tensor, batch: Batch) -> torch.Tensor:
+    vars(trick)["last"] = x
+    return x
+
+
+def _read_by_the_host(trick: InstanceNoise, x: torch.Tensor, batch: Batch) -> torch.Tensor:
+    return x + float(x.detach().abs().max())
+
+
+@pytest.mark.parametrize("augment", [_drawn_for_all_alike, _kept, _read_by_the_host])
+def test_turns_that_cannot_be_played_at_once_are_refused(augment: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(InstanceNoise, "augment", augment)
+    together = [rounds_of(seed, "tricks=[instance_noise]") for seed in (3, 4)]
+    with pytest.raises(UserError, match="cannot play the turns of discriminator at once here"):
+        Replicas(together, print).check([Progress(), Progress()])
+
+
+def test_a_later_turn_that_cannot_be_is_played_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(InstanceNoise, "augment", _read_by_the_host)
+    alone, *together = [rounds_of(seed, "tricks=[instance_noise]") for seed in (3, 3, 4)]
+    said: list[str] = []
+    replicas, counters, mine = Replicas(together, said.append), [Progress(), Progress()], Progress()
+    for _ in range(2):
+        replicas.play(counters)
+        alone.play(mine)
+    assert [sentence.partition(":")[0] for sentence in said] == [
+        f"some turns of {player} are played one by one from here on" for player in ("discriminator", "generator")
+    ]
+    assert all(torch.equal(a, b) for a, b in zip(state_of(alone).values(), state_of(together[0]).values(), strict=True))
