@@ -62,7 +62,7 @@ def fork(
         progress.best = None
     source = RunFolder.of(file)
     merged = {**state, **_state_of(cfg, old, state, str(file), console), "progress": asdict(progress)}
-    folder = source.fork(place_of_fork(source, old))
+    folder = source.fork(place_of_fork(source, cfg))
     folder.origin.write(Origin(str(source.path.resolve()), progress.step, list(words)))
     console.say(f"forked from step {progress.step:,} of {source}, with {' '.join(words)}")
     try:

@@ -14,7 +14,7 @@ from gantrain.commands.train import train
 from gantrain.config import parse, refuse_interpolations, validate
 from gantrain.errors import UserError
 from gantrain.report.console import Console
-from gantrain.runs import RunFolder, find_checkpoint, load_checkpoint
+from gantrain.runs import JobFolder, RunFolder, find_checkpoint, load_checkpoint
 from gantrain.training.ranks import ALONE, Ranks
 from gantrain.training.state import Progress
 
@@ -90,8 +90,13 @@ def change(cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:
 
 
 def place_of_fork(folder: RunFolder, cfg: DictConfig) -> Path:
-    """Beside the run. Of a checkpoint that lies alone, below ./outputs: a stranger's file does not say where."""
-    parent = folder.path.parent.parent if folder.has_config else Path("outputs")
+    """Beside the run, or the sweep that it is a job of.
+
+    Of a checkpoint that lies alone, below ./outputs: a stranger's file does not say where.
+    """
+    beside = 4 if JobFolder(folder.path).is_job else 2  # sweeps/<name>/<time>/<job>, or <name>/<time>
+    path = folder.path if len(folder.path.parts) > beside else folder.path.absolute()
+    parent = path.parents[beside - 1] if folder.has_config else Path("outputs")
     return parent / (Path(cfg.name).name.strip(".") or "run")
 
 

@@ -26,10 +26,19 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 
 
 def forked(run: RunFolder, *words: str) -> RunFolder:
-    before = set(run.path.parent.iterdir())
+    outputs = run.path.parent.parent
+    before = set(outputs.glob("*/*"))
     assert main(["fork", f"run={run}", "step=4", *words]) == 0
-    (new,) = set(run.path.parent.iterdir()) - before
+    (new,) = set(outputs.glob("*/*")) - before
     return RunFolder(new)
+
+
+def test_a_fork_of_a_sweeps_job_is_beside_the_sweeps(tmp_path: Path) -> None:
+    assert main(["-m", *SMALL, "seed=0,1", f"outputs_dir={tmp_path}"]) == 0
+    (job,) = tmp_path.glob("sweeps/*/*/001-seed1")
+    assert main(["fork", f"run={job}", "step=4", "loss=hinge"]) == 0
+    (new,) = (folder for folder in tmp_path.glob("*/*") if folder.parent.name != "sweeps")
+    assert new.parent.name == "ring8-mlp-hinge"
 
 
 def last(run: RunFolder) -> dict[str, torch.Tensor]:
