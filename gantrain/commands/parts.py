@@ -64,7 +64,9 @@ def build_parts(
         UserError: it does not fit together, or into the checkpoint, or is not here.
     """
     if cfg.trainer.replicas > 1:
-        raise UserError("trainer.replicas trains seeds at once outside of sweeps: leave it out, and sweep seed=0,1,…")
+        raise UserError(
+            "trainer.replicas trains seeds at once, not in torchrun or a sweep's job: leave it out, and sweep seed=0,1"
+        )
     check_sinks(cfg.log.sinks)
     source = build(plain(cfg.dataset), "dataset")
     game = build_game(cfg, devices=ranks.count)

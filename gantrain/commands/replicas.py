@@ -55,11 +55,12 @@ def train_replicas(
     _check_together(configs[:CHECKED])
     folder = SweepFolder.fresh(Path(cfg.outputs_dir).expanduser(), cfg.name)
     own = str(Path(config_dir).expanduser().resolve()) if config_dir else None
-    folder.write_plan(SweepPlan(_as_a_sweep(overrides, seeds, config_name), own, config_name))
+    kept = _without_seeds(overrides, config_name)
+    folder.write_plan(SweepPlan([*kept, f"seed={','.join(map(str, seeds))}"], own, config_name))
     console.say(f"runs: {folder}  (seeds {seeds[0]} to {seeds[-1]} at once; what is said below is of seed {seeds[0]})")
     trainings, consoles = [], []
     for number, (seed, its) in enumerate(zip(seeds, configs, strict=True)):
-        job = folder.job([f"seed={seed}"], f"seed{seed}", number)
+        job = folder.job([*kept, f"seed={seed}"], f"seed{seed}", number)
         consoles.append(OfSeed(seed) if number == 0 else Console(log_only=True))
         trainings.append(training(its, consoles[-1], command, job, quiet=True))
     try:
@@ -109,11 +110,11 @@ def _is_about_seeds(word: str) -> bool:
     return word.lstrip("+").partition("=")[0] in ("seed", "trainer.replicas")
 
 
-def _as_a_sweep(overrides: Sequence[str], seeds: range, config_name: str) -> list[str]:
-    """The words that make the same runs, one after the other."""
-    parsed = zip(overrides, parse(overrides, config_name), strict=True)
-    kept = [word for word, override in parsed if not of_hydra(override) and not _is_about_seeds(word)]
-    return [*kept, f"seed={','.join(map(str, seeds))}"]
+def _without_seeds(overrides: Sequence[str], config_name: str) -> list[str]:
+    """What all runs share, in the words by which a sweep of Hydra's finds its jobs again."""
+    own = [override for override in parse(overrides, config_name) if not of_hydra(override)]
+    words = [f"{override.get_key_element()}={override.get_value_element_as_str()}" for override in own]
+    return [word for word in words if not _is_about_seeds(word)]
 
 
 def _check_together(configs: Sequence[DictConfig]) -> None:

@@ -50,7 +50,8 @@ class Jobs:
         hydra = HydraConfig.get()
         words = [word for word in hydra.overrides.task if not word.startswith("hydra.")]
         number = int(hydra.job.num)
-        job = self.folder.job(words, label(words, self.swept), None if self.searching else number)
+        own = [word for word in words if not word.startswith("sweep.")]  # a search may be given more trials
+        job = self.folder.job(own, label(words, self.swept), None if self.searching else number)
         with job.held(wait=self.searching) as ours:
             if not ours:
                 print(f"job {job.path.name} is being run by another process")
@@ -69,8 +70,7 @@ class Jobs:
         hydra = HydraConfig.get()
         try:
             if job.checkpoints.last() is not None:
-                others = [] if device == cfg.trainer.device else [f"trainer.device={device}"]
-                resume(job.path, others, console, own_command, quiet=True)
+                resume(job.path, [f"trainer.device={device}"], console, own_command, quiet=True)
             else:
                 cfg.trainer.device = device
                 name = str(hydra.job.config_name)

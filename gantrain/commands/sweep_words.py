@@ -80,6 +80,8 @@ def check(parsed: Sequence[Override], config_name: str) -> tuple[DictConfig, Obj
     for cfg in configs:
         left_to_budget(validate(cfg).budget, named)
         check_place(cfg)
+        if cfg.trainer.replicas > 1:
+            raise UserError("a sweep's job trains one seed: leave out trainer.replicas, and sweep over seed=0,1,…")
     refusals: list[UserError] = []
     objectives: list[Objective] = []
     for cfg in configs:

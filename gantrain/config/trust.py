@@ -6,6 +6,7 @@ the environment; resolvers such as `oc.env` read it.
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -64,7 +65,7 @@ class Loader(ConfigLoaderImpl):
             return self._checked.pop(words)
         cfg = super().load_sweep_config(master_config, sweep_overrides)
         if len(self._checked) < MOST_CHECKED:
-            self._checked[words] = cfg
+            self._checked[words] = copy.deepcopy(cfg)  # two jobs may have the same words
         return cfg
 
     def load_configuration(

@@ -136,9 +136,14 @@ def _restored(optimizer: Optimizer, saved: Any) -> bool:
         states = {number: _placed(kept, moved[number]) for number, kept in saved["state"].items()}
         with without_compiler():
             optimizer.load_state_dict({**saved, "state": states})
-        return _fits(optimizer, before)
+        return _fits(optimizer, before) or not _is_pytorchs(optimizer)
     except Exception:  # of a stranger's values PyTorch raises many kinds
         return False
+
+
+def _is_pytorchs(optimizer: Optimizer) -> bool:
+    """Whether it is PyTorch's; what one of a trusted package keeps is its own affair."""
+    return type(optimizer).__module__.startswith("torch.")
 
 
 def _fits(optimizer: Optimizer, before: Sequence[Mapping[str, Any]]) -> bool:

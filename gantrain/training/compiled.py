@@ -48,7 +48,8 @@ class Compiled(Faster):
         # compiled code belongs to a code object, which all bodies would share
         own = FunctionType(body.__code__.replace(), body.__globals__, f"turn_of_{player}", None, body.__closure__)
         # in pieces, not `fullgraph`, it would silently lose gradients
-        return Guarded(torch.compile(own, fullgraph=True, dynamic=False, backend=self._backend), self._trust)
+        compiled = torch.compile(own, fullgraph=True, dynamic=False, backend=self._backend)
+        return Guarded(compiled, self._trust) if _is_known(self.game) else compiled
 
     def check_again(self) -> None:
         self._trust.begin_anew()
@@ -69,6 +70,12 @@ class Trust:
         """Something else than compiled turns was done."""
         self.changes += 1
         self.beginnings += 1
+
+
+def _is_known(game: Game) -> bool:
+    """Whether all that plays is gantrain's or PyTorch's own: another's may keep a plain number that moves by itself."""
+    played = [*game.modules(), *game.tricks.each(), game.loss, game.loss.adversarial, *game.loss.penalties.values()]
+    return all(type(part).__module__.partition(".")[0] in ("gantrain", "torch") for part in played)
 
 
 class Guarded:

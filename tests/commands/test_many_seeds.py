@@ -44,6 +44,10 @@ def test_each_seed_is_a_run_of_its_own(tmp_path: Path) -> None:
     sizes = [run.checkpoints.of_step(8).stat().st_size for run in (own, runs[1])]
     assert sizes[1] == pytest.approx(sizes[0], rel=0.05)  # no other run's weights are in it
 
+    (sweep,) = together.glob("sweeps/*/*")
+    assert main([f"run={sweep}"]) == 0
+    assert [run.path.name for run in runs_in(together)] == [run.path.name for run in runs], "all were found again"
+
     assert main([f"run={runs[2].path}", "trainer.steps=10"]) == 0  # goes on alone
     assert load_checkpoint(runs[2].checkpoints.of_step(10))["progress"]["step"] == 10
 
