@@ -52,6 +52,9 @@ STACK_GLOBAL REDUCE NEWOBJ BUILD BINPERSID
 """Of pickle's instructions those that data needs."""
 DEEPEST = 100
 """Levels of what is pickled. Tuples in tuples many thousands deep crash Python where they become a key."""
+MOST = 10_000_000
+"""Values in all, where one that is named again counts as often: a tuple of itself, doubled again and again, is a key
+whose hash never ends."""
 LEGACY = 5
 """Pickles at the beginning of a file in the format that `torch.save` had before it was a zip archive."""
 _READER: Any = pickle._Unpickler
@@ -121,14 +124,14 @@ def read_tensors(stream: BinaryIO) -> Any:
 
 
 def check_nesting(stream: BinaryIO) -> None:
-    """Whether a pickle makes nothing that is nested too deeply; nothing is made of it here.
+    """Whether a pickle makes nothing that is nested too deeply, or too much; nothing is made of it here.
 
     Raises:
         UnpicklingError: it does.
         BROKEN: it is damaged.
     """
-    stack: list[int | None] = []  # the levels of each object there, None for a mark
-    memo: dict[Any, int | None] = {}
+    stack: list[tuple[int, int] | None] = []  # of each object there its levels and its values; None for a mark
+    memo: dict[Any, tuple[int, int] | None] = {}
     for word, argument, _ in pickletools.genops(stream):
         if word.name == "MARK":
             stack.append(None)
@@ -137,18 +140,21 @@ def check_nesting(stream: BinaryIO) -> None:
         elif word.name.endswith("GET"):
             stack.append(memo[argument])
         else:
-            levels = 1 + max(_taken(stack, [kind.name for kind in word.stack_before]), default=0)
+            taken = _taken(stack, [kind.name for kind in word.stack_before])
+            levels, values = 1 + max((level for level, _ in taken), default=0), 1 + sum(held for _, held in taken)
             if levels > DEEPEST:
                 raise pickle.UnpicklingError(f"it nests more than {DEEPEST} levels deep")
-            stack += [levels] * len(word.stack_after)
+            if values > MOST:
+                raise pickle.UnpicklingError(f"it holds more than {MOST:,} values")
+            stack += [(levels, values)] * len(word.stack_after)
 
 
-def _taken(stack: list[int | None], kinds: list[str]) -> list[int]:
+def _taken(stack: list[tuple[int, int] | None], kinds: list[str]) -> list[tuple[int, int]]:
     """Takes from the stack what an instruction of pickle's does, given the kinds that it says."""
-    taken: list[int | None] = []
+    taken: list[tuple[int, int] | None] = []
     if "mark" in kinds:
         while (top := stack.pop()) is not None:
             taken.append(top)
         kinds = kinds[: kinds.index("mark")]
     taken += [stack.pop() for _ in kinds]
-    return [levels for levels in taken if levels is not None]
+    return [held for held in taken if held is not None]

@@ -86,10 +86,22 @@ def _changed(old: DictConfig, words: Sequence[str], config_name: str, console: C
     was = complete(compose(before, config_name))
     cfg = complete(compose([*before, *words], config_name), console.say_once)
     for key in cfg:
-        if key not in FACTS and _plain(cfg[key]) == _plain(was[key]):
-            cfg[key] = old[key]
+        if key not in FACTS:
+            _keep(cfg, old, was, key)
     cfg.run = None
     return cfg
+
+
+def _keep(cfg: DictConfig, old: DictConfig, was: DictConfig, key: Any) -> None:
+    """Sets the run's own values under the key, but for those that the change makes: `was` is the config without it."""
+    if _plain(cfg[key]) == _plain(was[key]):
+        cfg[key] = old[key]
+        return
+    nodes = (cfg[key], old[key], was[key])
+    if all(OmegaConf.is_dict(node) for node in nodes) and len({str(node.get("_target_")) for node in nodes}) == 1:
+        for name in cfg[key]:
+            if name in old[key] and name in was[key]:
+                _keep(cfg[key], old[key], was[key], name)
 
 
 def _plain(node: Any) -> Any:

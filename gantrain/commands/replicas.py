@@ -68,6 +68,9 @@ def train_replicas(
     finally:
         for its_console in consoles:
             its_console.close()
+    for job, outcome in zip(folder.jobs(), outcomes, strict=True):
+        if isinstance(outcome, Exception) and job.status.read().status is None:  # it failed before it began
+            job.status.end("failed", str(outcome) or type(outcome).__name__)
     failed = write_table(folder, own)
     for outcome in outcomes:
         if isinstance(outcome, Stopped) or (isinstance(outcome, BaseException) and not isinstance(outcome, Exception)):

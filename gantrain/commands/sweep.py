@@ -116,7 +116,7 @@ def finish(folder: SweepFolder, words: Sequence[str], config_dir: str | None, co
 
 
 def _places(folder: SweepFolder) -> dict[str, str]:
-    """Where Hydra's sweeper works, and that it writes nothing of its own there: each job finds its own folder."""
+    """Where Hydra's sweeper works, and that it writes nothing into jobs, each of which finds its own folder."""
     place = quoted(str(folder.path).replace("${", "\\${"))  # no interpolation, whatever stands in it
     silent = dict.fromkeys(("hydra/job_logging", "hydra/hydra_logging"), "none")
     return {"hydra.sweep.dir": place, "hydra.sweep.subdir": ".", "hydra.output_subdir": "null", **silent}

@@ -39,12 +39,15 @@ def made_once(cache: Path, name: str) -> Iterator[None]:
         with contextlib.suppress(OSError, UserError):
             folder.mkdir(parents=True, exist_ok=True)
             held.enter_context(locked(folder / name))
-        try:
-            yield
-        finally:
-            with contextlib.suppress(OSError):  # who waits has the file open, and finds what was made
-                (folder / name).unlink()
-                folder.rmdir()
+            held.callback(_let_go, folder, name)
+        yield
+
+
+def _let_go(folder: Path, name: str) -> None:
+    """Removes a lock that is held: who waits for it has the file open, and finds what was made."""
+    with contextlib.suppress(OSError):
+        (folder / name).unlink()
+        folder.rmdir()
 
 
 def pack_folder(cache: Path, facts: Mapping[str, Any]) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -90,6 +91,8 @@ def _member(archive: zipfile.ZipFile, name: str) -> bytes:
 
 
 def _tensor(storage: Tensor, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: Any) -> Tensor:
+    if math.prod(size) > storage.numel():  # a stride of 0 would make much of little
+        raise ValueError("a tensor in it is larger than its values")
     return storage.as_strided(size, stride, offset).clone()
 
 

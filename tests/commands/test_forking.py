@@ -33,6 +33,17 @@ def forked(run: RunFolder, *words: str) -> RunFolder:
     return RunFolder(new)
 
 
+def test_a_fork_keeps_what_was_set_when_the_run_went_on(tmp_path: Path) -> None:
+    assert main([*SMALL, f"outputs_dir={tmp_path}"]) == 0
+    (run,) = tmp_path.glob("*/*")
+    assert main([f"run={run}", "trainer.steps=16"]) == 0
+    assert main(["fork", f"run={run}", "step=12", "trainer.minutes=5"]) == 0
+    (new,) = (folder for folder in tmp_path.glob("*/*") if folder != run)
+    config = RunFolder(new).read_config()
+    assert "minutes: 5" in config
+    assert " steps: 16" in config
+
+
 def test_a_fork_of_a_sweeps_job_is_beside_the_sweeps(tmp_path: Path) -> None:
     assert main(["-m", *SMALL, "seed=0,1", f"outputs_dir={tmp_path}"]) == 0
     (job,) = tmp_path.glob("sweeps/*/*/001-seed1")

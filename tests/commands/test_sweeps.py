@@ -53,6 +53,12 @@ def test_a_sweep_runs_all_and_names_what_failed(gantrain: Command, tmp_path: Pat
     assert len(re.findall(r"^job 00\d-\S+: ", again.stdout, re.MULTILINE)) == 2, "finished jobs are not run again"
 
 
+def test_equal_words_are_one_job(gantrain: Command, tmp_path: Path) -> None:
+    done = gantrain("-m", "dataset=ring8", "trainer.steps=1", "metrics=none", "seed=1,1")
+    assert done.returncode == 0, done.stderr
+    assert [job.name for job in tmp_path.glob("outputs/sweeps/*/*/0*")] == ["000-seed1"]
+
+
 def test_a_sweep_that_cannot_start_writes_nothing(gantrain: Command, tmp_path: Path) -> None:
     refused = gantrain("-m", "loss=hinge,wgann", "seed=0,1")
     assert refused.returncode == 2

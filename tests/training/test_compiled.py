@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+from conftest import config
 from torch import Tensor
 
-from gantrain.training.compiled import Guarded, Trust
+from gantrain.commands.assembly import build_game
+from gantrain.training.compiled import Compiled, Guarded, Trust
+from gantrain.training.machine import Machine
+from gantrain.tricks import Trick
 from gantrain.turns import Batch
 
 
@@ -59,3 +63,22 @@ def test_a_compiled_turn_that_changes_what_it_reads_always_looks() -> None:
 
     turn = guarded(growing, Trust())
     assert [turn() for _ in range(5)] == [2, 3, 4, 5, 6]
+
+
+class Counting(Trick):
+    """Has a number of its own that moves between turns."""
+
+    number = 1
+
+
+def test_guards_are_left_out_only_where_all_code_is_known() -> None:
+    ours, others = (build_game(config("dataset=ring8", "tricks=[ema]")) for _ in range(2))
+    others.tricks.setup(others, {"counting": Counting()})
+    for game, known in ((ours, True), (others, False)):
+        piece = Compiled(game, Machine(torch.device("cpu"), torch.float32), print, "eager").piece("generator", body)
+        assert isinstance(piece, Guarded) is known
+
+
+def body(batch: Batch) -> tuple[dict[str, Tensor], Tensor, list[Tensor | None]]:
+    """Stands for a turn."""
+    return {}, torch.zeros(()), []

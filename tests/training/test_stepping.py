@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from gantrain.errors import UserError
 from gantrain.schedules import Constant, Cosine
 from gantrain.training.checkpoints import load_optimizers
 from gantrain.training.state import Learner
@@ -93,3 +94,19 @@ def test_moments_lie_in_memory_as_their_weights_do() -> None:
         learner.step()
         found.append(weight.detach().contiguous())
     torch.testing.assert_close(*found, rtol=0, atol=1e-6)
+
+
+class Factored(torch.optim.SGD):
+    """Keeps what PyTorch's own do not: moments of other shapes."""
+
+
+def test_an_optimizer_of_ones_own_may_keep_what_it_likes() -> None:
+    weight = nn.Parameter(torch.zeros(2, 3))
+    learner = Learner("player", [weight], Factored([weight], 0.1), Constant())
+    kept = {0: {"rows": torch.ones(2), "past": [1, 2]}}
+    saved = {**learner.optimizer.state_dict(), "state": kept}
+    load_optimizers({"player": learner}, {"optimizers": {"player": saved}})
+    assert learner.optimizer.state[weight]["rows"].tolist() == [1, 1]
+    plain = Learner("player", [weight], torch.optim.SGD([weight], 0.1), Constant())
+    with pytest.raises(UserError, match="does not fit"):
+        load_optimizers({"player": plain}, {"optimizers": {"player": saved}})

@@ -8,6 +8,7 @@ import pickle
 import re
 import struct
 import tarfile
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,10 @@ from strangers import set_traps
 from gantrain.data.cifar import read_batch, unpack
 from gantrain.data.vision import Cifar10, read_idx
 from gantrain.errors import UserError
-from gantrain.metrics.torchscript import read_torchscript
+from gantrain.metrics.torchscript import _tensor, read_torchscript
 from gantrain.metrics.weights import Published, weights_of
 from gantrain.runs import load_checkpoint
-from gantrain.untrusted import BROKEN, DataUnpickler
+from gantrain.untrusted import BROKEN, DataUnpickler, check_nesting
 
 ROOT = Path(__file__).parent.parent.parent
 PICKLERS = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
@@ -154,6 +155,23 @@ def test_no_archive_of_torchscript_holds_more_than_tensors(trace: Path, tmp_path
     torchscript(file, b"c__torch__\nNet\n)\x81}b.")
     assert read_torchscript(file) == {}
     assert not trace.exists()
+
+
+def test_a_key_whose_hash_never_ends_is_refused_at_once(tmp_path: Path) -> None:
+    key: tuple[Any, ...] = ()
+    for _ in range(60):
+        key = (key, key)
+    pair = pickle.dumps([key])  # named twice at each level, written once
+    began = time.monotonic()
+    with pytest.raises(pickle.UnpicklingError, match="more than"):
+        check_nesting(io.BytesIO(pair))
+    assert time.monotonic() - began < 1
+
+
+def test_no_tensor_of_torchscript_is_larger_than_its_values() -> None:
+    with pytest.raises(ValueError, match="larger than its values"):
+        _tensor(torch.zeros(1), 0, (10**11,), (0,))
+    assert _tensor(torch.arange(4.0), 1, (3,), (1,)).tolist() == [1, 2, 3]
 
 
 def test_a_state_is_given_to_those_alone_that_take_one() -> None:
