@@ -14,6 +14,7 @@ from gantrain.commands.dispatch import COMMANDS
 from gantrain.commands.help import command_help, general_help
 from gantrain.commands.together import is_follower, started_together
 from gantrain.errors import Stopped, UserError
+from gantrain.signals import raised_signals
 from gantrain.untrusted import printable_lines
 
 INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
@@ -21,15 +22,18 @@ INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command; the exit code: 0 done, 1 failed while running, 2 the user's mistake, 130 or 143 stopped."""
+    """Runs one command; the exit code: 0 done, 1 failed while running, 2 the user's mistake, 128 + signal stopped."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        return _run(words)
+        with raised_signals():
+            return _run(words)
     except UserError as error:
         if not is_follower():
             print(f"gantrain: {printable_lines(str(error))}", file=sys.stderr)
         return 2
     except Stopped as stopped:
+        if not is_follower():
+            print(f"gantrain: stopped by {stopped.name}", file=sys.stderr)
         return stopped.exit_code
     except KeyboardInterrupt:
         print("gantrain: interrupted", file=sys.stderr)

@@ -1,5 +1,7 @@
 """The ways a command ends early."""
 
+import signal
+
 
 class UserError(ValueError):
     """The user's mistake: one sentence that says what to change. Exit code 2."""
@@ -10,11 +12,15 @@ class Mistyped(UserError):
 
 
 class Stopped(BaseException):
-    """A signal ended the run after it was saved. Exit code 128 + the signal's number.
+    """A signal ended the command, which saved what it could. Exit code 128 + the signal's number.
 
     Not an `Exception`, so that a sweep ends with it instead of going on with its next job.
     """
 
+    at_once = False
+    """Whether nothing more is to be done, for it was a second signal, or nothing was at stake."""
+
     def __init__(self, signal_number: int) -> None:
         super().__init__(signal_number)
+        self.name = signal.Signals(signal_number).name
         self.exit_code = 128 + signal_number

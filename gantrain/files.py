@@ -13,11 +13,10 @@ from typing import BinaryIO, TextIO
 
 from gantrain.errors import UserError
 
-try:
-    import fcntl
-except ImportError:  # not on Windows, where processes are told apart by nothing
-    fcntl = None  # type: ignore[assignment]
-
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Errors of a disk that has no room."""
+BLOCK = 512
+"""Bytes, in which systems count the room that a file has."""
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
@@ -63,6 +62,22 @@ def write_text(file: Path, text: str, sync: bool = True) -> None:
         stream.write(text.encode())
 
 
+def write_over(file: Path, text: str) -> None:
+    """Puts this text into the room that a file has, for want of any other.
+
+    Raises:
+        UserError: it is a link, or no regular file.
+        OSError: it is not there, or has not room enough.
+    """
+    written = text.encode()
+    with open(_open(file, os.O_RDWR), "r+b") as stream:
+        facts = os.fstat(stream.fileno())
+        if len(written) > getattr(facts, "st_blocks", 0) * BLOCK:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        stream.write(written)
+        stream.truncate()
+
+
 @contextmanager
 def replacing(file: Path, sync: bool = True) -> Iterator[BinaryIO]:
     """A stream whose bytes take the place of the file once all are written and synced; a link there goes away.
@@ -89,28 +104,6 @@ def replacing(file: Path, sync: bool = True) -> Iterator[BinaryIO]:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
-
-
-@contextmanager
-def locked(file: Path, wait: bool = True) -> Iterator[bool]:
-    """Holds a lock which one process at a time has, whether it is held; however the holder ends, the lock is free then.
-
-    Args:
-        file: that stands for it, made where it is missing, and which stays.
-        wait: until it is free, however long that takes.
-
-    Raises:
-        UserError: the file is a link.
-        OSError: it cannot be made.
-    """
-    with append(file) as stream:
-        try:
-            if fcntl is not None:
-                fcntl.flock(stream, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            yield False
-            return
-        yield True  # closing the file gives the lock back
 
 
 def folder_in(home: Path, name: str) -> Path:

@@ -45,6 +45,8 @@ COMMON = {
     "schedules",
     "renamed",
     "captions",
+    "signals",
+    "locks",
     "untrusted",
 }
 """Modules for every room, which import none."""
@@ -52,7 +54,7 @@ LONG = {("gantrain.training.loop", "train")}
 """Functions that may be longer than 50 lines: the loop reads from top to bottom."""
 ON_DISK = {"config.yaml", "status.json", "metrics.jsonl", "run.log", "tfevents", "step_", "best.pt", "real.png"}
 ON_DISK |= {"final.png", "training.gif", "sweep.json", "job.json", "summary.csv"}
-ON_DISK |= {"protocols.json", "evaluations.jsonl", "report.html", "sinks.json", "origin.json"}
+ON_DISK |= {"run.lock", "protocols.json", "evaluations.jsonl", "report.html", "sinks.json", "origin.json"}
 IN_HUB = "weights.py"
 """Looks where torch.hub keeps its downloads, in a folder that happens to have the name of one of ours."""
 IN_HELP = {"cli.py": {"run.log"}}

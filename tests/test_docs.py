@@ -16,7 +16,7 @@ from gantrain.options import listed, options_of
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 TRICKS = listed("tricks", options_of("tricks"))
-OTHER = re.compile(r"…|^gantrain (sample|data)\b|\brun=|--config-dir|\s-m\s|\.path=|data_dir=")
+OTHER = re.compile(r"…|^gantrain (sample|data|ps)\b|\brun=|--config-dir|\s-m\s|\.path=|data_dir=")
 """Placeholders, sweeps, what goes on with a run, and what lies on the user's disk."""
 
 

@@ -185,6 +185,16 @@ def _report(flags: argparse.Namespace, overrides: list[str]) -> int:
     return 0
 
 
+def _ps(flags: argparse.Namespace, overrides: list[str]) -> int:
+    from gantrain.commands.ps import list_runs
+    from gantrain.report.console import Console
+
+    if len(overrides) > 1:
+        raise UserError(f"gantrain ps takes one folder: leave out {' '.join(overrides[1:])}")
+    list_runs(Path(overrides[0] if overrides else "outputs").expanduser(), Console())
+    return 0
+
+
 def _fork(flags: argparse.Namespace, overrides: list[str]) -> int:
     if flags.multirun:
         raise UserError("gantrain fork makes one run at a time: leave out --multirun")
@@ -214,4 +224,5 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
     "export": _export,
     "report": _report,
     "fork": _fork,
+    "ps": _ps,
 }

@@ -27,6 +27,9 @@ class Nothing:
     def __getattr__(self, name: str) -> Nothing:
         return self
 
+    def __bool__(self) -> bool:
+        return False
+
     def __call__(self, *_: object, **__: object) -> Nothing:
         return self
 
@@ -34,7 +37,7 @@ class Nothing:
 class Joining(Nothing):
     """Takes part in what the first process saves."""
 
-    def save(self, game: Game, learners: Mapping[str, Learner], progress: Progress) -> Nothing:
+    def save(self, game: Game, learners: Mapping[str, Learner], progress: Progress, best: bool = False) -> Nothing:
         state_of(game, learners)
         return self
 
@@ -68,7 +71,6 @@ def follow(ranks: Ranks) -> None:
                 rounds=rounds,
                 progress=parts.progress,
                 limits=limits_of(cfg, parts.metrics),
-                status=nothing,
                 checkpoints=joining,
                 recorder=nothing,
                 console=console,

@@ -61,13 +61,15 @@ def fork(
     if cfg.metrics.best != old.metrics.best:
         progress.best = None
     source = RunFolder.of(file)
-    merged = {**state, **_state_of(cfg, old, state, str(file), console), "progress": asdict(progress)}
-    folder = source.fork(place_of_fork(source, cfg))
+    changed = {"progress": asdict(progress), "config": OmegaConf.to_yaml(cfg)}
+    merged = {**state, **_state_of(cfg, old, state, str(file), console), **changed}
+    folder = source.fork(place_of_fork(source, cfg), merged)
+    folder.numbers.drop_figures(progress.step)  # they are those of the run as it was
     folder.origin.write(Origin(str(source.path.resolve()), progress.step, list(words)))
     console.say(f"forked from step {progress.step:,} of {source}, with {' '.join(words)}")
     try:
         figures = train(cfg, console, command, folder, merged)
-    except Exception:
+    except BaseException:
         if not folder.has_config:  # it has not begun
             shutil.rmtree(folder.path)
         raise

@@ -35,6 +35,12 @@ EXAMPLES = {
     "debug": "debug=dry",
 }
 
+PS = (
+    "Lists the runs below a folder (outputs where none is named), a line each: whether it is running, finished, "
+    "stopped by a signal, failed, or died (it was running, and its process is gone), its last logged step, when it was "
+    "last heard of, and its process and computer. Of those that did not finish it says why."
+)
+
 
 def general_help() -> str:
     """What there is, with one example each."""
@@ -56,6 +62,7 @@ def general_help() -> str:
         "  gantrain export run=<folder> format=onnx     the generator for other programs; safetensors, torch",
         "  gantrain report runs=<folder>[,<folder> …]   the report of a run or a sweep, or of runs side by side",
         "  gantrain fork run=<folder> step=4000 loss=…  go on from a step with something changed, in a new folder",
+        "  gantrain ps [folder]                         the runs below a folder (outputs): which run, ended or died",
         "",
         "groups",
     ]
@@ -84,6 +91,8 @@ def command_help(command: str) -> str:
     """One command's settings, as its config explains them."""
     if command == "train":
         return general_help()
+    if command == "ps":
+        return f"gantrain ps [folder]\n\n{fill(PS, 110, initial_indent='  ', subsequent_indent='  ')}"
     text = (CONFIGS / f"{command}.yaml").read_text()
     lines = (line for line in text.splitlines() if line and not line.startswith(("defaults", "hydra")))
     kept = [line for line in lines if not line.startswith("  ") or line.lstrip().startswith("#")]

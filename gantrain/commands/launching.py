@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 import threading
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,6 +21,7 @@ from gantrain.commands.report import report_sweep
 from gantrain.errors import UserError
 from gantrain.report.tables import short
 from gantrain.runs import JobFolder, SweepFolder
+from gantrain.signals import raised_signals, say
 
 EXTRAS = {"joblib": "joblib", "submitit_local": "submitit", "submitit_slurm": "submitit", "ray": "ray"}
 """Launchers with settings of ours, and the extra of gantrain that brings each."""
@@ -144,7 +148,7 @@ def followed(launcher: Launcher, folder: SweepFolder) -> Iterator[None]:
         yield
         return
     over = threading.Event()
-    known = {job.path.name: job.status.read().status for job in folder.jobs()}
+    known = {job.path.name: job.status.standing() for job in folder.jobs()}
 
     def follow() -> None:
         waited = 0.0
@@ -165,12 +169,40 @@ def followed(launcher: Launcher, folder: SweepFolder) -> Iterator[None]:
         thread.join()
 
 
+@contextmanager
+def saved_first(launcher: Launcher, folder: SweepFolder) -> Iterator[None]:
+    """Within, a signal has jobs that run elsewhere on this machine finish their step and save before it ends them."""
+
+    def finish() -> None:
+        running = (job for job in folder.jobs() if job.status.standing() == "running")
+        begun = [job for job in running if _is_below(job.status.read().pid)]
+        say(f"{len(begun)} jobs finish their step and save, another signal stops at once")
+        for job in begun:
+            with suppress(ProcessLookupError):
+                os.kill(job.status.read().pid or os.getpid(), signal.SIGTERM)
+        while any(job.status.standing() == "running" for job in begun):
+            time.sleep(LOOK_EVERY / 10)
+
+    with nullcontext() if launcher.here else raised_signals(finish):
+        yield
+
+
+def _is_below(pid: int | None) -> bool:
+    """Whether a process was started by this one, or by one that it started; never where the system does not tell."""
+    with suppress(OSError, IndexError, ValueError):
+        while pid is not None and pid > 1:
+            pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+            if pid == os.getpid():
+                return True
+    return False
+
+
 def _say_news(folder: SweepFolder, known: dict[str, str | None]) -> None:
     """Says which jobs stand otherwise than is known, and how."""
     for job in folder.jobs():
-        said = job.status.read()
-        if said.status is not None and known.get(job.path.name) != said.status:
-            known[job.path.name] = said.status
+        standing = job.status.standing()
+        if standing is not None and known.get(job.path.name) != standing:
+            known[job.path.name] = standing
             print(outcome(job), flush=True)
 
 
@@ -185,4 +217,4 @@ def outcome(job: JobFolder) -> str:
             }
     words = "  ".join(f"{name} {short(value)}" for name, value in list(figures.items())[:5])
     why = f": {said.reason}" if said.status == "failed" and said.reason else ""
-    return f"job {job.path.name} {said.status}{why}{'  ' * bool(words)}{words}"
+    return f"job {job.path.name} {job.status.standing()}{why}{'  ' * bool(words)}{words}"

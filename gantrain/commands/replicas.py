@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -58,16 +58,15 @@ def train_replicas(
     kept = _without_seeds(overrides, config_name)
     folder.write_plan(SweepPlan([*kept, f"seed={','.join(map(str, seeds))}"], own, config_name))
     console.say(f"runs: {folder}  (seeds {seeds[0]} to {seeds[-1]} at once; what is said below is of seed {seeds[0]})")
-    trainings, consoles = [], []
-    for number, (seed, its) in enumerate(zip(seeds, configs, strict=True)):
-        job = folder.job([*kept, f"seed={seed}"], f"seed{seed}", number)
-        consoles.append(OfSeed(seed) if number == 0 else Console(log_only=True))
-        trainings.append(training(its, consoles[-1], command, job, quiet=True))
-    try:
+    trainings = []
+    with ExitStack() as held:
+        for number, (seed, its) in enumerate(zip(seeds, configs, strict=True)):
+            job = folder.job([*kept, f"seed={seed}"], f"seed{seed}", number)
+            held.enter_context(job.held(wait=False))
+            its_console = OfSeed(seed) if number == 0 else Console(log_only=True)
+            held.callback(its_console.close)
+            trainings.append(training(its, its_console, command, job, quiet=True))
         outcomes = train_together(trainings, console.say)
-    finally:
-        for its_console in consoles:
-            its_console.close()
     for job, outcome in zip(folder.jobs(), outcomes, strict=True):
         if isinstance(outcome, Exception) and job.status.read().status is None:  # it failed before it began
             job.status.end("failed", str(outcome) or type(outcome).__name__)

@@ -14,7 +14,7 @@ from gantrain.commands.assembly import plain
 from gantrain.commands.chosen import chosen_settings
 from gantrain.commands.study import study_plots
 from gantrain.config import ReportRequest, plain_config, validate
-from gantrain.errors import UserError
+from gantrain.errors import Stopped, UserError
 from gantrain.health import band_of, expected_bands, facts_of
 from gantrain.report.console import Console
 from gantrain.report.html import Bands, write_comparison, write_run_report, write_sweep_report
@@ -48,10 +48,14 @@ def report(asked: DictConfig, console: Console) -> Path:
 @contextmanager
 def reported_at_the_end(folder: RunFolder, cfg: DictConfig, console: Console) -> Iterator[None]:
     """Writes the report of a run with this config when it ends, however it ends."""
+    hurried = False
     try:
         yield
+    except Stopped as stopped:
+        hurried = stopped.at_once
+        raise
     finally:
-        if folder.has_config:
+        if folder.has_config and not hurried:
             report_run(folder, console.say, lambda: _bands_by(plain(cfg)))
 
 

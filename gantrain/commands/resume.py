@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, SCMode
 
@@ -14,7 +16,7 @@ from gantrain.commands.train import train
 from gantrain.config import parse, refuse_interpolations, validate
 from gantrain.errors import UserError
 from gantrain.report.console import Console
-from gantrain.runs import JobFolder, RunFolder, find_checkpoint, load_checkpoint
+from gantrain.runs import JobFolder, RunFolder, load_checkpoint
 from gantrain.training.ranks import ALONE, Ranks
 from gantrain.training.state import Progress
 
@@ -30,36 +32,57 @@ def resume(
 ) -> dict[str, float]:
     """Goes on with a run's folder, or from one of its checkpoint files; returns the final figures.
 
-    From a checkpoint that is not the run's last, or that lies alone, it goes on in a new folder: nothing is lost.
+    A folder goes on from its last checkpoint that is whole, and begins anew where none was saved. From a file that is
+    not the run's last, or that lies alone, it goes on in a new folder: nothing is lost.
 
     Raises:
         UserError: there is nothing to go on with, or an override would change what the run is.
     """
-    file = find_checkpoint(path)
-    state = load_checkpoint(file)
-    old = config_of(state, str(file))
-    cfg = change(old, overrides)
-    folder = RunFolder.of(path)
+    folder, state = RunFolder.of(path), load_checkpoint(path) if path.is_file() else None
+    last = folder.checkpoints.last_step()
+    same = folder.has_config and (state is None or last == state["progress"]["step"])
     folder.status.refuse_if_running()
-    progress = Progress.of(state["progress"], str(file))
-    same = folder.has_config and folder.checkpoints.last() == folder.checkpoints.of_step(progress.step)
+    with folder.status.owned() if same else nullcontext():
+        if state is None and (folder.checkpoints.has_any or not same):
+            state = folder.checkpoints.load_last(console.say)
+        if state is None:
+            cfg = change(config_of({"config": folder.read_config()}, str(path)), overrides)
+            console.say("nothing was saved yet: beginning anew")
+            return train(cfg, console, command, folder, None, quiet, ranks)
+        cfg, state = _to_go_on(folder, state, same, overrides, console)
+        if same:
+            folder.checkpoints.set_aside(state["progress"]["step"])
+            return train(cfg, console, command, folder, state, quiet, ranks)
+    folder = folder.fork(place_of_fork(folder, cfg), state)
+    console.say(f"going on from {path} in a new folder")
+    try:
+        return train(cfg, console, command, folder, state, quiet, ranks)
+    except BaseException:
+        if not folder.has_config:  # it has not begun
+            shutil.rmtree(folder.path)
+        raise
+
+
+def _to_go_on(
+    folder: RunFolder, state: Mapping[str, Any], same: bool, overrides: Sequence[str], console: Console
+) -> tuple[DictConfig, dict[str, Any]]:
+    """The config and the checkpoint with which a run goes on, in the `same` folder or in another.
+
+    Raises:
+        UserError: it is over, or an override would change what the run is.
+    """
+    old = config_of(state, str(folder))
+    cfg = change(old, overrides)
+    progress = Progress.of(state["progress"], str(folder))
     if not same or folder.status.read().status == "finished":  # else its end may still owe an evaluation
         _refuse_if_over(progress, cfg)
         progress.ended = None
-    if not same:
-        folder = folder.fork(place_of_fork(folder, cfg))
-        console.say(f"going on from {file} in a new folder")
     console.say(f"going on from step {progress.step:,}")
     if cfg.trainer.steps != old.trainer.steps:
         console.say(
             f"the learning-rate schedule now spans {cfg.trainer.steps:,} steps instead of {old.trainer.steps:,}"
         )
-    try:
-        return train(cfg, console, command, folder, {**state, "progress": asdict(progress)}, quiet, ranks)
-    except Exception:
-        if not folder.has_config:  # the fork has not begun
-            shutil.rmtree(folder.path)
-        raise
+    return cfg, {**state, "progress": asdict(progress)}
 
 
 def change(cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:

@@ -11,7 +11,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig
 
-from gantrain.commands.launching import check_launcher, followed, launcher_of, threads_shared
+from gantrain.commands.launching import check_launcher, followed, launcher_of, saved_first, threads_shared
 from gantrain.commands.search import check_search, search_words, trials_left
 from gantrain.commands.study import quiet_optuna
 from gantrain.commands.sweep_jobs import Jobs
@@ -73,6 +73,7 @@ def _launch(words: Sequence[str], config_name: str, jobs: Jobs, config_dir: str 
             explained(words, config_name),
             threads_shared(jobs.launcher),
             followed(jobs.launcher, folder),
+            saved_first(jobs.launcher, folder),
             quiet_optuna() if jobs.searching else nullcontext(),
         ):
             hydra.multirun(config_name, jobs, list(words))

@@ -6,7 +6,7 @@ import math
 import re
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 
 from hydra.core.hydra_config import HydraConfig
@@ -23,6 +23,7 @@ from gantrain.errors import UserError
 from gantrain.options import is_group
 from gantrain.report.console import Console
 from gantrain.runs import JobFolder, SweepFolder
+from gantrain.signals import launched_by_another
 
 LONGEST = 80
 """Letters of a job's label, at most."""
@@ -57,7 +58,8 @@ class Jobs:
                 print(f"job {job.path.name} is being run by another process")
                 return math.nan
             if job.status.read().status != "finished":
-                self._run(job, cfg, words, number)
+                with nullcontext() if self.launcher.here else launched_by_another():
+                    self._run(job, cfg, words, number)
         if self.launcher.here and self._report_is_old():
             report_sweep(self.folder, print)
         return value_of(job, self.objective)

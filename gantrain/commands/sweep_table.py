@@ -38,9 +38,9 @@ def write_table(folder: SweepFolder, config_dir: str | None) -> list[str]:
     said = said_of_sweep(folder)
     for line in said if len(said) > 1 else [*_best(jobs, rows), *said]:
         say(line)
-    failed = [row for row in rows if row["status"] == "failed"]
+    failed = [row for row in rows if row["status"] in ("failed", "died")]
     for row in failed:
-        say(f"failed: {row['job']}: {row['reason']}")
+        say(f"{row['status']}: {row['job']}: {row['reason']}")
     if report_sweep(folder, say):
         say(f"report  {folder.report}")
     own = f" --config-dir {quote(config_dir)}" if config_dir else ""
@@ -82,7 +82,7 @@ def _choices(job: JobFolder) -> dict[str, str]:
 
 def _row(job: JobFolder, chosen: Mapping[str, str]) -> dict[str, Any]:
     """A job's choices, how it stands, and its last figures; its last losses where nothing was evaluated."""
-    said = job.status.read()
+    said, standing = job.status.read(), job.status.standing()
     final: dict[str, Any] = {}
     for line in job.numbers.read():
         final |= line
@@ -90,10 +90,10 @@ def _row(job: JobFolder, chosen: Mapping[str, str]) -> dict[str, Any]:
     return {
         "job": job.path.name,
         **{key: _plain(value) for key, value in chosen.items()},
-        "status": said.status or "missing",
+        "status": standing or "missing",
         "step": final.get("step", ""),
         **{key.removeprefix("metrics/"): final[key] for key in sorted(kept)},
-        "reason": said.reason or "",
+        "reason": "its process is gone" if standing == "died" else said.reason or "",
     }
 
 

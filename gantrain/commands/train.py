@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from gantrain.commands.assembly import plain
 from gantrain.commands.chosen import chosen_settings
 from gantrain.commands.dry import dry
 from gantrain.commands.evaluation import best_answers_of, evaluation_of
+from gantrain.commands.memory_advice import is_out_of_memory, out_of_memory
 from gantrain.commands.nonfinite_advice import nonfinite_advice
 from gantrain.commands.parts import Parts, begin, build_parts, build_rounds, open_data
 from gantrain.commands.pictures import picture_maker
@@ -27,7 +28,7 @@ from gantrain.commands.report import reported_at_the_end
 from gantrain.commands.sampling import generate_samples, with_inputs
 from gantrain.commands.together import tell, way_out
 from gantrain.commands.verdict import not_finite, say_failure, say_verdict
-from gantrain.config import OnNonfinite
+from gantrain.config import OnFailure, OnNonfinite
 from gantrain.errors import Stopped
 from gantrain.games import Request
 from gantrain.health import Health, facts_of
@@ -38,7 +39,7 @@ from gantrain.report.sounds import Page
 from gantrain.runs import RunFolder
 from gantrain.seeding import Purpose, mix, seed_default
 from gantrain.training import loop
-from gantrain.training.checkpoints import Checkpoints
+from gantrain.training.checkpoints import Checkpoints, logged_at
 from gantrain.training.finite import NotFinite
 from gantrain.training.loop import Every, Limits, Run, Training
 from gantrain.training.ranks import ALONE, Ranks
@@ -99,21 +100,25 @@ def training(
             metric.prepare(real_data)
         folder = folder or RunFolder.fresh(Path(cfg.outputs_dir).expanduser() / cfg.name)
         _say_where(folder, ranks)
-        console.keep_in(folder.open_log())
         with (
+            folder.status.owned(),
             reported_at_the_end(folder, cfg, console),
-            _open_run(cfg, parts, rounds, real_data, folder, console, render_picture) as run,
+            _open_run(cfg, parts, rounds, real_data, folder, console, render_picture, logged_at(state)) as run,
         ):
-            folder.write_config(run.checkpoints.facts["config"])
-            folder.status.begin(command, f"{parts.machine}{ranks}")
-            console.say(f"run: {folder}  ({parts.machine}{ranks})")
-            if real is not None:
-                run.recorder.real(real)
-            figures = yield from _train_guarded(run, cfg, folder, quiet)
+            begin_run = partial(_begin_run, run, folder, command, f"{parts.machine}{ranks}", real)
+            figures = yield from _train_guarded(run, begin_run, cfg, folder, quiet)
             run.recorder.settings(chosen_settings(cfg), figures or _totals(run.recorder))
     if not quiet:
         say_what_next(folder, console)
     return figures
+
+
+def _begin_run(run: Run, folder: RunFolder, command: str, machine: str, real: Page | None) -> None:
+    folder.write_config(run.checkpoints.facts["config"])
+    folder.status.begin(command, machine)
+    run.console.say(f"run: {folder}  ({machine})")
+    if real is not None:
+        run.recorder.real(real)
 
 
 def _say_where(folder: RunFolder, ranks: Ranks) -> None:
@@ -139,8 +144,9 @@ def _open_run(
     folder: RunFolder,
     console: Console,
     render_picture: Callable[[int], Page],
+    logged: Mapping[str, int] | None,
 ) -> Iterator[Run]:
-    """What the loop works with, while its files are open."""
+    """What the loop works with, while its files are open; `logged` as `Recorder` takes it."""
     game, machine, seed = parts.game, parts.machine, cfg.seed
 
     def evaluate_all() -> dict[str, float]:
@@ -151,19 +157,24 @@ def _open_run(
         evaluation = evaluation_of(game, real_data, machine, seed, at_once, parts.progress.step, answers)
         figures = evaluate(parts.metrics, evaluation)
         measured = protocols(parts.metrics, evaluation)
-        folder.protocols.add({tag: measured[tag].to_dict() for tag in figures if tag in measured})
+        with suppress(OSError):  # a full disk: the next evaluation says it again
+            folder.protocols.add({tag: measured[tag].to_dict() for tag in figures if tag in measured})
         return figures
 
     facts = {"config": OmegaConf.to_yaml(cfg), "data": dict(rounds.batches.facts)}
-    checkpoints = Checkpoints(folder.checkpoints, cfg.checkpoint.keep, facts)
     health = Health(facts_of(plain(cfg)))
     probe = Probe(game, real_data, machine, seed, cfg.trainer.batch_size // cfg.trainer.accumulate)
-    with Recorder(folder, parts.progress.step, cfg.log.sinks, chosen_settings(cfg), console.say) as recorder:
+    console.keep_in(folder.open_log())
+    sinks = (cfg.log.sinks, chosen_settings(cfg))
+    with Recorder(folder, parts.progress.step, *sinks, say=console.say, logged=logged) as recorder:
+        stops = cfg.checkpoint.on_failure is OnFailure.stop
+        checkpoints = Checkpoints(
+            folder.checkpoints, cfg.checkpoint.keep, facts, recorder.mark, say=console.say, stops=stops
+        )
         yield Run(
             rounds=rounds,
             progress=parts.progress,
             limits=limits_of(cfg, parts.metrics),
-            status=folder.status,
             checkpoints=checkpoints,
             recorder=recorder,
             console=console,
@@ -206,17 +217,24 @@ def limits_of(cfg: DictConfig, metrics: Mapping[str, Metric]) -> Limits:
     )
 
 
-def _train_guarded(run: Run, cfg: DictConfig, folder: RunFolder, quiet: bool) -> Training[dict[str, float]]:
-    """The loop, with status.json telling how it ended, and a verdict."""
+def _train_guarded(
+    run: Run, begin_run: Callable[[], None], cfg: DictConfig, folder: RunFolder, quiet: bool
+) -> Training[dict[str, float]]:
+    """The loop, with status.json telling from its beginning how it stands and how it ended, and a verdict."""
     try:
-        with run.rounds.ranks.watched():
+        begin_run()
+        with run.rounds.ranks.watched(), folder.status.beating():
             figures = yield from loop.train(run)
-    except Stopped:
-        folder.status.end("stopped", "a signal")
+    except Stopped as stopped:
+        folder.status.end("stopped", f"{stopped.name} received")
+        _say_what_is_saved(run, folder)
+        if stopped.at_once:
+            raise
+        run.recorder.finish()
         say_verdict(run, run.progress.figures or {}, quiet)
-        run.console.say(f"saved at step {run.progress.step:,}; go on with: gantrain {shlex.quote(f'run={folder}')}")
         raise
     except BaseException as error:
+        told = "".join(traceback.format_exception(error))
         if isinstance(error, NotFinite):
             advice = nonfinite_advice(run, cfg)
             found = not_finite(run.progress.step, str(error), advice)
@@ -225,13 +243,25 @@ def _train_guarded(run: Run, cfg: DictConfig, folder: RunFolder, quiet: bool) ->
             run.watch.add(found)
             say_verdict(run, {}, quiet)
         else:
+            error = out_of_memory(error, cfg) if is_out_of_memory(error) else error
             folder.status.end("failed", f"{type(error).__name__}: {error}")
             say_failure(run, error)
-        run.console.note("".join(traceback.format_exception(error)))
+        run.console.note(told)
         raise error from None
     folder.status.end("finished")
     say_verdict(run, figures, quiet)
     return figures
+
+
+def _say_what_is_saved(run: Run, folder: RunFolder) -> None:
+    """Of a run that was stopped: from which step it can go on."""
+    words = shlex.quote(f"run={folder}")
+    last = folder.checkpoints.last_step()
+    if last is None:
+        run.console.say(f"nothing was saved yet; begin anew with: gantrain {words}")
+    else:
+        lost = f", step {run.progress.step:,} is lost" if last < run.progress.step else ""
+        run.console.say(f"saved at step {last:,}{lost}; go on with: gantrain {words}")
 
 
 def _totals(recorder: Recorder) -> dict[str, float]:

@@ -82,10 +82,18 @@ class Log:
     """Where else numbers and pictures go: tensorboard, trackio, wandb, mlflow."""
 
 
+class OnFailure(Enum):
+    """What happens where the disk does not take a checkpoint."""
+
+    go_on = "go_on"
+    stop = "stop"
+
+
 @dataclass
 class Checkpoint:
     every: int = 1000
     keep: int = 3
+    on_failure: OnFailure = OnFailure.go_on
 
 
 @dataclass

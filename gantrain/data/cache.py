@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gantrain.errors import UserError
-from gantrain.files import locked
+from gantrain.locks import locked
 
 LIMIT = 64 * 2**30
 """So many bytes may lie in the cache before packs that were not used lately are removed."""
@@ -29,16 +29,21 @@ def cache_folder() -> Path:
 
 
 @contextlib.contextmanager
-def made_once(cache: Path, name: str) -> Iterator[None]:
+def made_once(cache: Path, name: str, say: Callable[[str], None]) -> Iterator[None]:
     """Within, no other process makes what the cache is to hold under this name: whoever comes later finds it there.
 
     In a cache that can only be read nobody waits for anybody.
+
+    Args:
+        say: is told where another process has to be waited for.
     """
     folder = cache / ".locks"
     with contextlib.ExitStack() as held:
         with contextlib.suppress(OSError, UserError):
             folder.mkdir(parents=True, exist_ok=True)
-            held.enter_context(locked(folder / name))
+            if not held.enter_context(locked(folder / name, wait=False)):
+                say(f"waiting for another process that makes {name}")
+                held.enter_context(locked(folder / name))
             held.callback(_let_go, folder, name)
         yield
 
@@ -75,10 +80,10 @@ def tidy(cache: Path, made: Path, say: Callable[[str], None]) -> None:
     for folder in sorted(packs, key=_last_used, reverse=True):
         if all(packs[folder].get(key) == own[key] for key in ("name", "settings")):
             say(f"data: removed {folder}: it was packed from the same files as they were before")
-            _remove(folder)
+            remove_pack(folder)
         elif total + _size(folder) > LIMIT:
             say(f"data: removed {folder}: the cache would hold more than {LIMIT / 2**30:.0f} GiB")
-            _remove(folder)
+            remove_pack(folder)
         else:
             total += _size(folder)
     for folder in cache.iterdir():
@@ -102,7 +107,7 @@ def _holds_only(folder: Path, names: str) -> bool:
     """Whether it is a real folder of nothing but facts, notes and files with such names."""
     if folder.is_symlink() or not folder.is_dir():
         return False
-    return all(f.is_file() and re.fullmatch(rf"(facts|notes)\.json|{names}", f.name) for f in folder.iterdir())
+    return all(f.is_file() and re.fullmatch(rf"(facts|notes|sums)\.json|{names}", f.name) for f in folder.iterdir())
 
 
 def _size(folder: Path) -> int:
@@ -113,9 +118,10 @@ def _last_used(folder: Path) -> float:
     return (folder / "facts.json").stat().st_mtime
 
 
-def _remove(folder: Path) -> None:
+def remove_pack(folder: Path) -> None:
     """Renames first, so that a pack is whole or not there."""
     away = folder.with_name(f".{folder.name}.{os.getpid()}")
+    shutil.rmtree(away, ignore_errors=True)  # of a process that had this number and was killed
     try:
         folder.rename(away)
     except OSError:  # in use, where the system minds

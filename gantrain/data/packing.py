@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from gantrain.data.originals import Original, Originals
+from gantrain.data.wholeness import allocated
 from gantrain.errors import UserError
 from gantrain.untrusted import printable
 
@@ -70,7 +71,7 @@ def pack_pictures(
     """
     kept: list[int] = []
     originals, told = Originals(), time.monotonic()
-    whole = np.lib.format.open_memmap(folder / "all.npy.part", mode="w+", dtype=np.uint8, shape=(len(files), *shape))
+    whole = allocated(folder / "all.npy.part", (len(files), *shape), np.uint8)
     for index, found in enumerate(read_each(files, read)):
         name = printable(str(files[index].relative_to(top)))
         if isinstance(found, Exception):
@@ -115,7 +116,7 @@ def _cut(whole: np.memmap, count: int, folder: Path) -> np.memmap:
     if count == len(whole):
         (folder / "all.npy.part").rename(folder / "real.npy")
         return whole
-    real = np.lib.format.open_memmap(folder / "real.npy", mode="w+", dtype=np.uint8, shape=(count, *whole.shape[1:]))
+    real = allocated(folder / "real.npy", (count, *whole.shape[1:]), np.uint8)
     for start in range(0, count, 4096):
         real[start : start + 4096] = whole[start : min(start + 4096, count)]
     (folder / "all.npy.part").unlink()

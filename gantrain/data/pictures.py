@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import struct
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,6 +44,11 @@ SAMPLE_FORMAT, UNSIGNED = 339, 1  # a tag of TIFF, and its value where the file 
 FINER = 4
 """JPEGs are decoded at ½, ¼ or ⅛ of their sides where they stay so many times finer than what is made of them: that is
 five times as fast for 12 megapixels, and changes no pixel by more than a level or two of 256."""
+MOST_PIXELS = 2**26
+"""A picture of more takes over a GiB while it is made small; JPEGs count as large as they are decoded."""
+MANY_PIXELS = 2**24
+"""Pictures of more are decoded one at a time."""
+ONE_AT_A_TIME = threading.Lock()
 CLEAR = 0.01
 """The share of a picture's pixels that must be see-through for the picture to be."""
 
@@ -75,8 +81,16 @@ def _places(folder: str) -> Iterator[str]:
                 continue
             if entry.is_dir(follow_symlinks=False):
                 yield from _places(entry.path)
-            elif entry.is_file():
+            elif _is_file(entry):
                 yield entry.path
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a file, or a link to one; a link to itself is none."""
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
 
 
 def _is_hidden(name: str) -> bool:
@@ -132,18 +146,29 @@ def open_picture(file: Path, fitting: Fitting, channels: int) -> tuple[np.ndarra
         animated = opened.format != "MPO" and bool(getattr(opened, "is_animated", False))  # MPO: a preview follows
         mode, size = opened.mode, _shown_size(opened)
         opened.draft(None, (FINER * max(fitting.size),) * 2)
-        turned, picture = _upright(opened)
-        if picture.mode.startswith("I") or picture.mode == "F":
-            picture = _deep_grey(np.asarray(picture), opened)
-        clear = False
-        if "transparency" in picture.info or picture.mode in ("RGBA", "LA", "PA"):
-            picture = picture.convert("RGBA")
-            clear = sum(picture.getchannel("A").histogram()[:128]) >= CLEAR * picture.width * picture.height
-            if channels != 4:
-                picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-        picture = picture.convert(MODES[channels])
-    pixels = np.asarray(fitting(picture)).reshape(*fitting.size, channels).transpose(2, 0, 1)
+        count = opened.width * opened.height
+        if count > MOST_PIXELS:
+            most = MOST_PIXELS / 1e6
+            raise ValueError(f"it has {count / 1e6:.0f} megapixels, and {most:.0f} are read at most: make it smaller")
+        with ONE_AT_A_TIME if count > MANY_PIXELS else contextlib.nullcontext():
+            turned, clear, picture = _decoded(opened, channels)
+            fitted = fitting(picture)
+    pixels = np.asarray(fitted).reshape(*fitting.size, channels).transpose(2, 0, 1)
     return pixels, Original(size, mode, turned, animated, clear)
+
+
+def _decoded(opened: Image.Image, channels: int) -> tuple[bool, bool, Image.Image]:
+    """Whether a picture was turned, whether it is see-through, and itself in a mode of so many channels."""
+    turned, picture = _upright(opened)
+    if picture.mode.startswith("I") or picture.mode == "F":
+        picture = _deep_grey(np.asarray(picture), opened)
+    clear = False
+    if "transparency" in picture.info or picture.mode in ("RGBA", "LA", "PA"):
+        picture = picture.convert("RGBA")
+        clear = sum(picture.getchannel("A").histogram()[:128]) >= CLEAR * picture.width * picture.height
+        if channels != 4:
+            picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    return turned, clear, picture.convert(MODES[channels])
 
 
 def size_of(file: Path) -> Size:

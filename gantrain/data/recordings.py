@@ -15,6 +15,7 @@ import numpy as np
 from gantrain.data.originals import NOTES
 from gantrain.data.packing import NAMED, QUIET, read_each
 from gantrain.data.sounds import SILENT, Recording, mixed, read_sound, resampled, to_int16
+from gantrain.data.wholeness import allocated
 from gantrain.errors import UserError
 from gantrain.untrusted import printable
 
@@ -200,7 +201,7 @@ def _reason(error: Exception) -> str:
 def _as_array(raw: Path, file: Path, shape: tuple[int, int, int]) -> np.memmap:
     """The bytes of one file as a memory map of numpy's own kind in another."""
     there = np.memmap(raw, np.int16, "r", shape=shape)
-    real = np.lib.format.open_memmap(file, mode="w+", dtype=np.int16, shape=shape)
+    real = allocated(file, shape, np.int16)
     for start in range(0, len(there), 4096):
         real[start : start + 4096] = there[start : start + 4096]
     del there

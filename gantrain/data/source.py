@@ -18,10 +18,12 @@ import torch
 
 from gantrain.data.augment import Augment
 from gantrain.data.batches import Batches, DeviceBatches, StreamedBatches
-from gantrain.data.cache import cache_folder, made_once, mark_used, pack_folder, tidy
+from gantrain.data.cache import cache_folder, made_once, mark_used, pack_folder, remove_pack, tidy
 from gantrain.data.fitting import Fitting
 from gantrain.data.memory import free_memory
 from gantrain.data.originals import Originals
+from gantrain.data.wholeness import damage, room_in, write_sums
+from gantrain.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -172,9 +174,9 @@ class PackedSource(Source):
         """The packed fields as memory maps, in the order of the files; packs them first where that is needed."""
         facts = self._facts(context)
         folder = pack_folder(context.cache, facts)
-        if not folder.is_dir():
-            with made_once(context.cache, folder.name):
-                self._pack_unless_there(context, folder, facts)
+        if damage(folder) is not None:
+            with made_once(context.cache, folder.name, context.say):
+                self._make_whole(context, folder, facts)
         mark_used(folder)
         fields = {file.stem: np.load(file, mmap_mode="r") for file in sorted(folder.glob("*.npy"))}
         context.say(f"data: {len(fields['real']):,} samples of {self.name}, packed in {folder}")
@@ -189,14 +191,24 @@ class PackedSource(Source):
         facts = {"name": self.name, "version": self.version, "settings": self.settings(data_dir)}
         return {**facts, "fingerprint": self.fingerprint(data_dir)}
 
-    def _pack_unless_there(self, context: DataContext, folder: Path, facts: dict[str, Any]) -> None:
-        if folder.is_dir():  # another process has packed it meanwhile
+    def _make_whole(self, context: DataContext, folder: Path, facts: dict[str, Any]) -> None:
+        """Packs the data unless it is there as it was written: another process may have packed it meanwhile.
+
+        Raises:
+            UserError: the disk is full.
+        """
+        found = damage(folder)
+        if found is None:
             return
+        if folder.is_dir():
+            context.say(f"data: {folder} is damaged ({found}) and is made anew")
+            remove_pack(folder)
         others = list(context.cache.glob(f"{self.name}-*"))
         context.say(
             f"data: packing {self.name}" + (" anew: other files or settings than before" if others else " once")
         )
-        self._write(context, folder, facts)
+        with room_in(context.cache):
+            self._write(context, folder, facts)
         with contextlib.suppress(OSError):  # another process tidies at the same time
             tidy(context.cache, folder, context.say)
 
@@ -210,12 +222,15 @@ class PackedSource(Source):
                     values.flush()
                 else:
                     np.save(work / f"{name}.npy", values)
+            write_sums(work)
             (work / "facts.json").write_text(json.dumps(facts, indent=1, sort_keys=True))
             try:
                 work.rename(folder)
             except OSError:
-                if not folder.is_dir():  # another process packed the same data first: its pack serves as well
+                if not folder.is_dir():
                     raise
+                if (found := damage(folder)) is not None:  # else another process packed the same data first
+                    raise UserError(f"{folder} is damaged ({found}) and cannot be replaced: remove it") from None
         finally:
             shutil.rmtree(work, ignore_errors=True)
 

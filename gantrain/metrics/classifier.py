@@ -135,7 +135,7 @@ def _classifier_of(real: RealData) -> Classifier:
         file = context.cache / f"classifier-{_key(network, learnt, held)}.pt"
         found = _read(file, network)
         if found is None:
-            with made_once(context.cache, file.stem):
+            with made_once(context.cache, file.stem, context.say):
                 found = _read(file, network) or _trained(network, learnt, held, file, real)
     finally:
         restore_default(state, context.device)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 import time
+from contextlib import suppress
 from typing import TextIO
 
 from tqdm import tqdm
@@ -22,7 +24,7 @@ class Console:
 
     def __init__(self, quiet: bool = False, log_only: bool = False) -> None:
         self.quiet, self.log_only = quiet, log_only
-        self._early: list[str] = []
+        self._waiting: list[str] = []
         self._file: TextIO | None = None
         self._said_once: set[str] = set()
 
@@ -48,23 +50,25 @@ class Console:
 
     def note(self, text: str) -> None:
         """Into the log only."""
-        line = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {printable_lines(text)}"
-        if self._file is None:
-            self._early.append(line)
-        else:
-            print(line, file=self._file, flush=True)
+        self._waiting.append(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {printable_lines(text)}\n")
+        self._write_waiting()
 
     def keep_in(self, log: TextIO) -> None:
         """From now on into the run's log too, with what was said before; `close` closes it."""
         self._file = log
-        for line in self._early:
-            print(line, file=self._file, flush=True)
-        self._early = []
+        self._write_waiting()
 
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+    def _write_waiting(self) -> None:
+        """Past Python's buffers, which would try again when nobody expects it."""
+        with suppress(OSError):  # a full disk: it is printed at least, and what waits may find room later
+            while self._file is not None and self._waiting:
+                os.write(self._file.fileno(), self._waiting[0].encode(errors="backslashreplace"))
+                del self._waiting[0]
 
 
 class Bar:

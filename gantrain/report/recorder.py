@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,6 +29,7 @@ class Recorder:
         sinks: where else numbers and pictures go, by name.
         chosen: settings of the run, by name, for sinks that keep them from the beginning.
         say: is told of a sink that fails.
+        logged: what `mark` said when the step was saved; None where that is not known.
 
     Raises:
         UserError: one of these is a link.
@@ -40,20 +42,29 @@ class Recorder:
         sinks: Sequence[str] = ("tensorboard",),
         chosen: Mapping[str, Any] | None = None,
         say: Callable[[str], None] = print,
+        logged: Mapping[str, int] | None = None,
     ) -> None:
         self.folder = folder
         self._sinks, self._chosen, self._say = sinks_of(sinks), dict(chosen or {}), say
+        self._said: set[str] = set()
         folder.samples.make()
-        self._open(step)
+        self._open(step, logged)
 
-    def rewind(self, step: int) -> None:
-        """Drops what was logged beyond a step: the run goes on from there."""
+    def rewind(self, step: int, logged: Mapping[str, int] | None) -> None:
+        """Drops what was logged after a step was saved: the run goes on from there."""
         self.close()
-        self._open(step)
+        self._open(step, logged)
 
-    def _open(self, step: int) -> None:
-        kept = self.folder.numbers.open(step)
-        self.folder.samples.rewind(step)
+    def mark(self) -> dict[str, int]:
+        """How far everything is logged, for the checkpoint of this step; the disk has it then."""
+        self._each(lambda sink: sink.flush())
+        with suppress(OSError):  # of a disk that fails: saving will tell
+            self.folder.numbers.sync()
+        return self.folder.logged()
+
+    def _open(self, step: int, logged: Mapping[str, int] | None) -> None:
+        kept = self.folder.rewind(step, logged)
+        self._shows_real = self.folder.samples.has_real and self.folder.has_events()
         self.latest: dict[str, float] = {}
         for line in kept:
             self.latest |= {tag: value for tag, value in line.items() if tag != "step" and value is not None}
@@ -72,7 +83,9 @@ class Recorder:
 
     def numbers(self, values: Mapping[str, float], step: int) -> None:
         """Scalars, by tag; one line of metrics.jsonl. What is not finite is null there."""
-        self.folder.numbers.add(values, step)
+        if not self.folder.numbers.add(values, step):
+            file = self.folder.numbers.file.name
+            self._say_once(f"{file} cannot be written now; its lines wait until there is room")
         self.latest |= values
         self._each(lambda sink: sink.numbers(values, step))
 
@@ -84,22 +97,20 @@ class Recorder:
         """Words, in Markdown, where a sink has room for them."""
         self._each(lambda sink: sink.note(tag, words, step))
 
-    def has_picture(self, step: int) -> bool:
-        """Whether the picture of this step is there."""
-        return self.folder.samples.of_step(step).is_file()
-
     def real(self, page: Page) -> None:
-        """A picture of real data, to compare with."""
-        self._show("real", page, self.folder.samples.real, 0)
+        """A picture of real data, to compare with; of a run that goes on it is there."""
+        if not self._shows_real:
+            self._show("real", page, self.folder.samples.real, 0)
 
     def _show(self, tag: str, page: Page, file: Path, step: int) -> None:
         if isinstance(page, SoundPage):
             heard, rate = page.heard, page.rate
-            with replacing(self.folder.samples.heard(file)) as stream:
+            with self._on_disk(), replacing(self.folder.samples.heard(file)) as stream:
                 stream.write(wav_bytes(one_after_another(heard, rate), rate))
             self._each(lambda sink: sink.sounds(tag, heard, rate, step))
         shown = page.page if isinstance(page, SoundPage) else page
-        pictures.save(shown, file)
+        with self._on_disk():
+            pictures.save(shown, file)
         self._each(lambda sink: sink.picture(tag, shown, step))
 
     def histograms(self, values: Mapping[str, Tensor], step: int) -> None:
@@ -121,8 +132,22 @@ class Recorder:
         samples = self.folder.samples
         drawn = samples.by_step()
         if drawn:
-            samples.keep_last_as_final()
-            pictures.animate(drawn, samples.animation)
+            with self._on_disk():
+                samples.keep_last_as_final()
+                pictures.animate(drawn, samples.animation)
+
+    @contextmanager
+    def _on_disk(self) -> Iterator[None]:
+        """A picture that the disk does not take ends nothing; that is said once."""
+        try:
+            yield
+        except OSError as error:
+            self._say_once(f"pictures cannot be written now, and the run goes on without ({error.strerror or error})")
+
+    def _say_once(self, text: str) -> None:
+        if text not in self._said:
+            self._said.add(text)
+            self._say(text)
 
     def __enter__(self) -> Self:
         return self

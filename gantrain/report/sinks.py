@@ -7,8 +7,9 @@ import importlib.util
 import inspect
 import math
 import secrets
+import threading
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -56,6 +57,9 @@ class Sink(ABC):
     def settings(self, chosen: Mapping[str, Any], final: Mapping[str, float]) -> None:  # noqa: B027
         """What was chosen beside what came out, at the end."""
 
+    def flush(self) -> None:  # noqa: B027
+        """Waits until what was given is written, where that is a file of the run's own."""
+
     @abstractmethod
     def close(self, ended: Ended = "finished") -> None:
         """Ends, once everything is written; a place that could not be opened has nothing to end.
@@ -74,7 +78,8 @@ class TensorBoard(Sink):
     def open(self, folder: RunFolder, step: int, chosen: Mapping[str, Any]) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        purge = (step + 1 if step else 0) if folder.has_events() else None
+        _let_writers_be()
+        purge = step + 1 if folder.has_events() else None
         self._board = SummaryWriter(str(folder), purge_step=purge)
 
     @property
@@ -107,10 +112,29 @@ class TensorBoard(Sink):
         for summary in hparams(_plain(chosen), dict(final)):
             writer.add_summary(summary)
 
+    def flush(self) -> None:
+        self.board.flush()
+
     def close(self, ended: Ended = "finished") -> None:
         if self._board is not None:
             self._board.close()
             self._board = None
+
+
+class _UnlessWriters:
+    """What is done of a thread that failed; not of TensorBoard's, which tells it whoever gives it more to write."""
+
+    def __init__(self, former: Callable[[threading.ExceptHookArgs], object]) -> None:
+        self._former = former
+
+    def __call__(self, failed: threading.ExceptHookArgs) -> None:
+        if type(failed.thread).__module__ != "tensorboard.summary.writer.event_file_writer":
+            self._former(failed)
+
+
+def _let_writers_be() -> None:
+    if not isinstance(threading.excepthook, _UnlessWriters):
+        threading.excepthook = _UnlessWriters(threading.excepthook)
 
 
 class WandbShaped(Sink):

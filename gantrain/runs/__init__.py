@@ -2,7 +2,7 @@
 
 from gantrain.runs.checkpoints import CheckpointFiles, find_checkpoint, load_checkpoint
 from gantrain.runs.exports import SUFFIXES, ExportFiles, card_beside, write_card
-from gantrain.runs.folder import RunFolder
+from gantrain.runs.folder import RunFolder, runs_below
 from gantrain.runs.judgements import EvaluationFile, ProtocolFile
 from gantrain.runs.numbers import LoggedNumbers
 from gantrain.runs.origin import Origin
@@ -28,5 +28,6 @@ __all__ = [
     "card_beside",
     "find_checkpoint",
     "load_checkpoint",
+    "runs_below",
     "write_card",
 ]

@@ -1,18 +1,18 @@
-"""checkpoints/: whole files or none, tensors and plain values only."""
+"""checkpoints/: whole files or none, tensors and plain values only, each with a checksum."""
 
 from __future__ import annotations
 
+import errno
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from gantrain.errors import UserError
 from gantrain.files import folder_in, read, refuse_link, replacing
+from gantrain.runs.checksums import save_with_checksum, verify
 from gantrain.runs.parts import is_whole
 from gantrain.untrusted import read_tensors
 
@@ -39,7 +39,7 @@ class CheckpointFiles:
         """
         folder_in(self.path.parent, self.path.name)
         for partial in self.path.glob(".*.part"):
-            partial.unlink()
+            partial.unlink(missing_ok=True)
 
     def of_step(self, step: int | str) -> Path:
         """The checkpoint of this step, which may be missing."""
@@ -52,6 +52,15 @@ class CheckpointFiles:
     def last(self) -> Path | None:
         """The checkpoint of the latest step."""
         return next(reversed(self.by_step()), None)
+
+    def last_step(self) -> int | None:
+        """The latest step for which there is a checkpoint."""
+        last = self.last()
+        return None if last is None else int(last.stem[5:])
+
+    @property
+    def has_any(self) -> bool:
+        return bool(self.by_step()) or self.best.is_file()
 
     def find(self, which: str = "last") -> Path:
         """The checkpoint of this name: `last`, `best` or a step.
@@ -72,6 +81,39 @@ class CheckpointFiles:
             + (f": it has the steps {have}" if have else ", nor any other")
         )
 
+    def load_last(self, say: Callable[[str], None]) -> dict[str, Any]:
+        """The content of the last checkpoint that is whole, or else of best.pt.
+
+        Args:
+            say: is told of each that is not, and of each that is of another version.
+
+        Raises:
+            UserError: there is none, or one is a link.
+        """
+        refused = []
+        for file in (*reversed(self.by_step()), *([self.best] if self.best.is_file() else [])):
+            refuse_link(file)
+            try:
+                state = _read(file)
+            except _Unfit as error:
+                refused.append(error)
+                continue
+            for reason in refused:
+                say(f"skipped: {reason}")
+            return state
+        if refused:
+            raise UserError(
+                f"{self.path.parent} has no checkpoint that is whole ({refused[0]}): start anew, or go on from "
+                "another file with run=<file>"
+            )
+        return load_checkpoint(self.find())
+
+    def set_aside(self, step: int) -> None:
+        """Renames the checkpoints beyond a step, which were found damaged: they neither count nor get lost."""
+        for file in self.by_step():
+            if int(file.stem[5:]) > step:
+                file.rename(file.with_name(f"damaged_{file.name}"))
+
     def save(self, state: Mapping[str, Any], step: int, keep: int) -> Path:
         """Writes the state of a step, then removes all but the last `keep`.
 
@@ -80,7 +122,7 @@ class CheckpointFiles:
         """
         file = self.of_step(step)
         with replacing(file) as stream:
-            torch.save({"format": FORMAT, **state}, stream)
+            save_with_checksum({"format": FORMAT, **state}, stream)
         for old in self.by_step()[:-keep]:
             old.unlink()
         return file
@@ -125,15 +167,30 @@ def load_checkpoint(file: Path) -> dict[str, Any]:
     """A checkpoint's content, on the CPU.
 
     Raises:
-        UserError: the file is no checkpoint of gantrain.
+        UserError: the file is no checkpoint of gantrain, or not as it was written.
+        OSError, MemoryError: it cannot be read now, which says nothing against it.
     """
     try:
+        return _read(file)
+    except _Unfit as error:
+        raise UserError(f"{error}: choose another one") from error.__cause__
+
+
+class _Unfit(ValueError):
+    """A file that is no checkpoint, and why."""
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
         with read(file) as stream:
+            verify(stream)
             state = read_tensors(stream)
-    except UserError:
+    except (UserError, MemoryError):
         raise
     except Exception as error:  # whatever an unpickler makes of a stranger's bytes
-        raise UserError(f"{file} is damaged or no checkpoint of gantrain: choose another with run=…") from error
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise
+        raise _Unfit(f"{file} is damaged or no checkpoint of gantrain") from error
     if not is_whole(state) or state.get("format") != FORMAT:
-        raise UserError(f"{file} is no checkpoint of this version of gantrain")
+        raise _Unfit(f"{file} is no checkpoint of this version of gantrain")
     return state

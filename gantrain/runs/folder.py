@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Self, TextIO
+from typing import Any, Self, TextIO
 
 from gantrain.files import append, folder_in, read_text, refuse_link, write_text
 from gantrain.runs.checkpoints import FOLDER, CheckpointFiles
@@ -91,10 +94,46 @@ class RunFolder:
 
     def has_events(self) -> bool:
         """Whether TensorBoard has been written to."""
-        return any(self.path.glob("events.out.tfevents.*"))
+        return bool(self._events())
 
-    def fork(self, parent: Path) -> Self:
-        """A new one below `parent`, with the numbers that this one has logged and the commands that made them.
+    def logged(self) -> dict[str, int]:
+        """How many bytes each file to which numbers are added has by now."""
+        files = [self.numbers.file, *self._events()]
+        return {file.name: file.stat().st_size for file in files if file.is_file()}
+
+    def rewind(self, step: int, logged: Mapping[str, int] | None) -> list[dict[str, Any]]:
+        """Drops what was logged and drawn after a step was saved, and returns the lines of numbers that stay.
+
+        Args:
+            logged: what `logged` said then; None of a checkpoint that does not tell: then all of this step stays.
+
+        Raises:
+            UserError: one of the files is a link.
+        """
+        for folder in (self.path, refuse_link(self.samples.path)):
+            for partial in folder.glob(".*.part"):  # what a killed run was writing
+                if not partial.name.startswith(f".{self.status.file.name}"):  # which is written while this goes on
+                    partial.unlink(missing_ok=True)
+        for file in self._events() if logged is not None else ():
+            size = refuse_link(file).stat().st_size
+            stays = (logged or {}).get(file.name)
+            if stays is None:
+                file.unlink()
+            elif 0 <= stays < size:
+                os.truncate(file, stays)
+        self.samples.rewind(step)
+        return self.numbers.open(step, None if logged is None else logged.get(self.numbers.file.name, 0))
+
+    def _events(self) -> list[Path]:
+        return sorted(self.path.glob("events.out.tfevents.*"))
+
+    def fork(self, parent: Path, state: Mapping[str, Any]) -> Self:
+        """A new one below `parent`, which goes on from one of this one's checkpoints.
+
+        It has this checkpoint, the numbers that were logged so far and the commands that made them.
+
+        Args:
+            state: the checkpoint's content.
 
         Raises:
             UserError: they are in a link.
@@ -103,7 +142,21 @@ class RunFolder:
         fork = self.fresh(parent)
         fork.numbers.put(past)
         fork.status.inherit(self.status.read())
+        fork.checkpoints.make()
+        fork.checkpoints.save(state, state["progress"]["step"], keep=1)
         return fork
+
+
+def runs_below(folder: Path) -> Iterator[RunFolder]:
+    """The runs at any depth below a folder, itself among them, in the order of their paths; links are not followed."""
+    run = RunFolder(folder)
+    if run.has_config or run.status.file.is_file():
+        yield run
+        return
+    with suppress(PermissionError):
+        for inside in sorted(folder.iterdir()):
+            if inside.is_dir() and not inside.is_symlink():
+                yield from runs_below(inside)
 
 
 def fresh_folder(parent: Path) -> Path:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from gantrain.errors import UserError
-from gantrain.files import locked, read_text, refuse_link, write_text
+from gantrain.files import read_text, refuse_link, write_text
+from gantrain.locks import locked
 from gantrain.runs.folder import RunFolder, fresh_folder
 from gantrain.untrusted import read_json
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,6 +11,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from gantrain.errors import UserError
+from gantrain.files import FULL
 from gantrain.games import Game
 from gantrain.runs import CheckpointFiles
 from gantrain.sharded import is_sharded, placed_as, whole
@@ -20,24 +20,84 @@ from gantrain.training.state import Learner, Progress
 from gantrain.training.stepping import without_compiler
 
 
+class Unsaved(RuntimeError):
+    """The disk does not take a checkpoint; the message says which one is the last."""
+
+
 class Checkpoints:
     """Saves one run's state: the last `keep` stay, and the best.
 
     `facts` are written into each: the config as YAML text and the tensors that belong to the data, so that one file
-    alone is enough to sample from.
+    alone is enough to sample from. `mark` tells how far everything is logged: what was logged later belongs to what
+    the step still owes then, and is dropped by who goes on from there.
+
+    Where the disk does not take one, `say` is told, and training goes on unless it `stops`: the last ones stay whole.
 
     Raises:
         UserError: the run's folder `checkpoints` is a link.
     """
 
-    def __init__(self, files: CheckpointFiles, keep: int, facts: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        files: CheckpointFiles,
+        keep: int,
+        facts: Mapping[str, Any],
+        mark: Callable[[], Mapping[str, int]] = dict,
+        say: Callable[[str], None] = print,
+        stops: bool = True,
+    ) -> None:
         self.files, self.keep, self.facts = files, keep, dict(facts)
+        self._mark, self._say, self._stops = mark, say, stops
+        self.unsaved: Unsaved | None = None
         files.make()
 
-    def save(self, game: Game, learners: Mapping[str, Learner], progress: Progress) -> Path:
-        """Writes a state that was found good; then lets go of the oldest."""
-        state = {**state_of(game, learners), "progress": asdict(progress), **self.facts}
-        return self.files.save(state, progress.step, self.keep)
+    def save(self, game: Game, learners: Mapping[str, Learner], progress: Progress, best: bool = False) -> bool:
+        """Writes a state that was found good, as the `best` too, then lets go of the oldest; whether that was possible.
+
+        Raises:
+            Unsaved: it was not, and the run stops.
+        """
+        state = {**state_of(game, learners), "progress": asdict(progress), "logged": dict(self._mark()), **self.facts}
+        return self._on_disk(progress.step, lambda: self._write(state, progress.step, best))
+
+    def mark_best(self, step: int) -> bool:
+        """Keeps a copy of a step's checkpoint as the best; returns and raises as `save`."""
+        return self._on_disk(step, lambda: self.files.mark_best(self.files.of_step(step)))
+
+    def _write(self, state: Mapping[str, Any], step: int, best: bool) -> None:
+        file = self.files.save(state, step, self.keep)
+        if best:
+            self.files.mark_best(file)
+
+    def _on_disk(self, step: int, write: Callable[[], None]) -> bool:
+        try:
+            write()
+        except OSError as error:
+            self.unsaved = Unsaved(self._sentence(step, error))
+            if self._stops:
+                raise self.unsaved from error
+            self._say(f"{self.unsaved}; training goes on (checkpoint.on_failure=stop ends it)")
+            return False
+        self.unsaved = None
+        return True
+
+    def _sentence(self, step: int, error: OSError) -> str:
+        """What could not be saved, and what is."""
+        last, reason = self.files.last_step(), error.strerror or str(error)
+        what, stays = f"the checkpoint of step {step:,}", f"the last one is of step {last or 0:,}"
+        if last is None:
+            stays = "none is saved yet"
+        elif last == step:
+            what, stays = f"what the evaluation of step {step:,} gave", "the checkpoint from before it stays"
+        way_out = f": make room in {self.files.path}" if error.errno in FULL else ""
+        return f"{what} could not be saved ({reason}), {stays}{way_out}"
+
+
+def logged_at(state: Mapping[str, Any] | None) -> dict[str, int] | None:
+    """How far everything was logged when a checkpoint was saved: nothing where there is none, None if it is unknown."""
+    logged = state.get("logged") if state is not None else {}
+    plain = isinstance(logged, dict) and all(isinstance(size, int) for size in logged.values())
+    return logged if plain else None
 
 
 def state_of(game: Game, learners: Mapping[str, Learner]) -> dict[str, Any]:
@@ -98,7 +158,7 @@ def go_back(state: Mapping[str, Any], game: Game, learners: Mapping[str, Learner
     load_game(game, state, "the run")
     load_optimizers(learners, state)
     then = Progress(**state["progress"])
-    progress.step, progress.best, progress.figures = then.step, then.best, then.figures
+    progress.step, progress.best, progress.figures, progress.ended = then.step, then.best, then.figures, then.ended
     progress.rollbacks += 1
 
 

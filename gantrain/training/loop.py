@@ -6,23 +6,22 @@ import math
 import signal
 import time
 from collections.abc import Callable, Generator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, TypeVar
 
 from torch import Tensor
 
-from gantrain.errors import Stopped
+from gantrain.errors import Stopped, UserError
 from gantrain.report.console import Bar, Console
 from gantrain.report.recorder import Recorder
 from gantrain.report.sounds import Page
-from gantrain.runs import StatusFile, load_checkpoint
 from gantrain.sharded import whole
-from gantrain.training.checkpoints import Checkpoints, go_back
+from gantrain.signals import noted_signals
+from gantrain.training.checkpoints import Checkpoints, go_back, logged_at
 from gantrain.training.finite import NotFinite, check_losses, check_samples, check_state
 from gantrain.training.meter import Clock
 from gantrain.training.rounds import Rounds
-from gantrain.training.signals import noted_signals
 from gantrain.training.state import Progress
 from gantrain.training.watch import Watch
 
@@ -65,6 +64,10 @@ class Limits:
             return "1 minute is over" if self.minutes == 1 else f"{self.minutes:g} minutes are over"
         return progress.ended
 
+    def followed(self, figures: Mapping[str, float] | None) -> float | None:
+        """The figure by which the best checkpoint is chosen."""
+        return figures.get(self.best) if figures and self.best else None
+
     def better(self, value: float | None, than: float | None) -> bool:
         """Whether a figure is the best so far; never where it is not finite."""
         if value is None or not math.isfinite(value):
@@ -79,7 +82,6 @@ class Run:
     rounds: Rounds
     progress: Progress
     limits: Limits
-    status: StatusFile
     checkpoints: Checkpoints
     recorder: Recorder
     console: Console
@@ -139,19 +141,20 @@ def train(run: Run) -> Training[dict[str, float]]:
     clock = Clock(progress.step, rounds.batches.waited, rounds.batch_size)
     files, ranks = run.checkpoints.files, rounds.ranks
     best = ranks.first(lambda: files.best_figure(limits.best, progress.step) if limits.best else None)
-    best = best if limits.better(best, progress.best) else progress.best
+    if not limits.better(best, progress.best) and progress.best != limits.followed(progress.figures):
+        best = progress.best  # else it is of this very step, which may still owe best.pt
     ended: str | None = None
     stopped: signal.Signals | None = None
     watch.replay()
 
-    with noted_signals() as caught:
+    with noted_signals(aloud=not ranks.number, alone=ranks.count == 1) as noted:
+        if limits.rollbacks and ranks.first(lambda: files.last() is None):  # it may go back as far as here
+            _check(run, {}, state=True)
+            run.checkpoints.save(game, learners, progress)
         if progress.step == 0:
             with clock.beside(), rounds.weights.whole(averages=True):
                 watch.look(0)
                 recorder.picture(run.render_picture(0), 0)
-        if limits.rollbacks and ranks.first(lambda: files.last() is None):  # it may go back as far as here
-            _check(run, {}, state=True)
-            run.checkpoints.save(game, learners, progress)
         owing = progress.step > 0
         while ended is None:
             # play each player's turns; a run that goes on first does what its last step still owes
@@ -164,12 +167,12 @@ def train(run: Run) -> Training[dict[str, float]]:
             # is this the last step? its health is known from the lines before
             if logging and limits.give_up is not None:
                 progress.ended = ranks.first(lambda: watch.hopeless(progress.step, limits.steps, limits.give_up))
-            stopped, progress.seconds = ranks.agree(caught[0] if caught else None, progress.seconds)
+            stopped, progress.seconds = ranks.agree(noted.first, progress.seconds)
             ended = f"{stopped.name} received" if stopped else limits.reached(progress)
 
             # once in a while: log
             saving = not owing and (limits.save.due(step) or ended is not None)
-            scheduled = limits.evaluate.due(step)
+            scheduled = step > 0 and limits.evaluate.due(step)
             evaluating = progress.figures is None and not stopped and (scheduled or ended is not None)
             numbers = rounds.meter.read(go_on=not (logging or saving)) if logging or saving or evaluating else {}
             if logging or saving:
@@ -180,7 +183,6 @@ def train(run: Run) -> Training[dict[str, float]]:
                 bar.show({name: numbers[tag] for name in learners if (tag := f"loss/{name}/total") in numbers})
             if not owing:
                 bar.at(step)
-                run.status.beat()
                 if limits.histograms.due(step):
                     recorder.histograms(_histograms(rounds), step)
 
@@ -190,46 +192,53 @@ def train(run: Run) -> Training[dict[str, float]]:
             except NotFinite as fault:
                 _go_back(run, fault)
                 clock.read(progress.step, rounds.batches.waited)
-                ended = None
+                ended, owing = None, True
                 continue
 
-            # save, before anything that could fail
+            # save, before anything that could fail or be stopped
             if saving:
                 run.checkpoints.save(game, learners, progress)
 
             # evaluate
             if evaluating:
                 with clock.beside(evaluating=True), rounds.weights.whole(averages=True):
-                    progress.figures = figures = ranks.first(run.evaluate)
+                    progress.figures = figures = ranks.first(lambda: noted.unless_stopped(run.evaluate))
+                if figures is None:  # a signal came; who goes on makes up for it
+                    stopped, _ = ranks.agree(noted.first, progress.seconds)
+                    ended = f"{stopped.name} received" if stopped else ended
+                    if not saving and not owing:
+                        run.checkpoints.save(game, learners, progress)
+                    continue
                 if figures:
                     recorder.numbers(figures | {"speed/evaluation": clock.share_of_evaluations()}, step)
                     watch.see(step, figures)
                     run.console.say(f"step {step:,}  {_said(figures)}")
-                value = figures.get(limits.best) if limits.best else None
+                value = limits.followed(figures)
                 if scheduled:  # the one that ends a run teaches nothing: a run that goes on would not have had it
                     progress.ended = game.tricks.should_stop(figures)
                     progress.best = value if limits.better(value, progress.best) else progress.best
                 ended = ended or progress.ended
                 is_best = limits.better(value, best)
                 if is_best or saving or ended or owing:  # once more: what it taught belongs into the checkpoint
-                    file = run.checkpoints.save(game, learners, progress)
-                    if is_best:
-                        best = value
-                        files.mark_best(file)
+                    saved = run.checkpoints.save(game, learners, progress, best=is_best)
+                    best = value if is_best and ranks.first(lambda: saved) else best  # noqa: B023
+            elif owing and limits.better(value := limits.followed(progress.figures), best):
+                best = value if ranks.first(lambda: run.checkpoints.mark_best(step)) else best  # noqa: B023
 
             # sample, and look whether all is well
-            looking = limits.samples.due(step) or ended is not None
-            if looking and not (owing and ranks.first(partial(recorder.has_picture, step))):
+            if limits.samples.due(step) or (ended is not None and not stopped):
                 with clock.beside(), rounds.weights.whole(averages=True):
                     watch.look(step)
                     recorder.picture(run.render_picture(step), step)
             owing = False
         bar.close()
-        recorder.finish()
         run.console.say(f"ended at step {progress.step:,}: {ended}")
-    stopped, _ = ranks.agree(caught[0] if caught else None, progress.seconds)
+    stopped, _ = ranks.agree(noted.first, progress.seconds)
     if stopped:
         raise Stopped(stopped)
+    recorder.finish()
+    if run.checkpoints.unsaved:
+        raise run.checkpoints.unsaved
     return progress.figures or {}
 
 
@@ -257,16 +266,20 @@ def _go_back(run: Run, fault: NotFinite) -> None:
     rounds, progress = run.rounds, run.progress
 
     def last_good() -> Mapping[str, Any] | None:
-        file = run.checkpoints.files.last()
-        return None if file is None or progress.rollbacks >= run.limits.rollbacks else load_checkpoint(file)
+        if progress.rollbacks >= run.limits.rollbacks:
+            return None
+        with suppress(UserError):  # there is none that is whole
+            return run.checkpoints.files.load_last(run.console.say)
+        return None
 
     good = rounds.ranks.state(last_good)
     if good is None:
-        raise fault
+        raise fault from None
+    run.checkpoints.files.set_aside(good["progress"]["step"])
     go_back(good, rounds.game, rounds.learners, progress)
     rounds.machine.place(rounds.game)
     rounds.meter.clear()
-    run.recorder.rewind(progress.step)
+    run.recorder.rewind(progress.step, logged_at(good))
     run.watch.replay()
     run.console.say(f"{fault}: back to step {progress.step:,}, {progress.rollbacks} of {run.limits.rollbacks} times")
 

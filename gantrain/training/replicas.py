@@ -241,15 +241,23 @@ def train_together(trainings: Sequence[Training[Result]], say: Callable[[str], N
         if number in outcomes:
             dues.pop(number, None)
 
+    fault: BaseException | None = None
     for number, training in enumerate(trainings):
-        go_on(number, partial(next, training))
+        if fault is None:
+            go_on(number, partial(next, training))
+            ended = outcomes.get(number)
+            fault = ended if isinstance(ended, BaseException) and not isinstance(ended, Exception) else None
+        else:
+            outcomes[number] = fault  # a signal is for all of them
+    for number in list(dues) if fault is not None else ():
+        go_on(number, partial(trainings[number].throw, fault))
     members, replicas = tuple[int, ...](), None
     while dues:
-        if tuple(dues) != members:
-            members = tuple(dues)
-            replicas = Replicas([due.rounds for due in dues.values()], say) if len(dues) > 1 else None
-        fault: BaseException | None = None
+        joined, members = members, tuple(dues)
+        fault = None
         try:
+            if members != joined:
+                replicas = Replicas([due.rounds for due in dues.values()], say) if len(dues) > 1 else None
             if replicas is None or any(due.observe for due in dues.values()):
                 for due in dues.values():
                     due.play()

@@ -89,6 +89,15 @@ def test_another_loss_goes_on_from_the_same_state(run: RunFolder) -> None:
     assert fork.report.is_file()
 
 
+def test_a_fork_has_the_figures_of_its_own_networks(tmp_path: Path) -> None:
+    """Not those that the run had at this step besides."""
+    words = ["metrics=modes", "metrics.every=4", "metrics.known.modes.samples=64"]
+    assert main([*SMALL[:-2], *SMALL[-1:], *words, f"outputs_dir={tmp_path}"]) == 0
+    (folder,) = tmp_path.glob("*/*")
+    fork = forked(RunFolder(folder), "loss=hinge")
+    assert [line["step"] for line in fork.numbers.read() if "metrics/modes" in line] == [4, 8]
+
+
 def test_an_average_that_is_new_begins_with_the_network(tmp_path: Path) -> None:
     assert main([*SMALL, "tricks=[]", f"outputs_dir={tmp_path}"]) == 0
     (folder,) = tmp_path.glob("*/*")

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +16,7 @@ from omegaconf import OmegaConf
 
 from gantrain.commands.launching import is_installed, launcher_of, threads_shared
 from gantrain.config import parse
-from gantrain.runs import SweepFolder, load_checkpoint
+from gantrain.runs import JobFolder, SweepFolder, load_checkpoint
 
 SIX = ["dataset=ring8", "trainer.steps=12", "trainer.threads=1", "metrics.use=[modes]", "loss=hinge,lsgan,r1"]
 SIX += ["seed=0,1", "metrics.known.modes.samples=500"]
@@ -113,6 +117,30 @@ def test_every_launcher_gives_the_same_bits(
             assert same(state[part], one_after_the_other[name][part]), (name, part)
     if launcher != "ray":  # whose workers begin late on a busy machine
         assert "job 000-hinge-seed0 finished" in done.stdout
+
+
+@pytest.mark.slow
+@needs("joblib_launcher")
+@pytest.mark.parametrize("to_all", [False, True], ids=["kill", "Ctrl-C"])
+def test_a_signal_has_jobs_elsewhere_save_first(tmp_path: Path, to_all: bool) -> None:
+    """Also where a terminal tells every process; the jobs that had not begun do not begin."""
+    words = ["-m", *SIX[:1], "trainer.steps=200000", "trainer.execution=eager", "seed=0,1,2", "log.sinks=[]"]
+    words += ["metrics=none", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
+    began = subprocess.Popen([sys.executable, "-m", "gantrain", *words], cwd=tmp_path, start_new_session=True)
+    deadline = time.monotonic() + 120
+    while sum(job.status.standing() == "running" for job in all_jobs(tmp_path)) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    time.sleep(2)
+    os.killpg(began.pid, signal.SIGINT) if to_all else began.send_signal(signal.SIGTERM)
+    assert began.wait(120) == (130 if to_all else 143)
+    jobs = all_jobs(tmp_path)
+    assert [job.status.standing() for job in jobs] == ["stopped"] * 2
+    assert all((job.checkpoints.last_step() or 0) > 0 for job in jobs)
+
+
+def all_jobs(folder: Path) -> list[JobFolder]:
+    return [job for sweep in folder.glob("outputs/sweeps/*/*") for job in SweepFolder(sweep).jobs()]
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 from pathlib import Path
 
@@ -75,10 +76,10 @@ def test_a_pack_is_reused_and_made_anew_when_settings_change(tmp_path: Path) -> 
 
 def test_a_pack_that_failed_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> dict[str, np.ndarray]:
-        raise OSError("disk full")
+        raise OSError(errno.ENOSPC, "disk full")
 
     monkeypatch.setattr(Digits, "pack", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(UserError, match="packing the data needs more room"):
         Digits().open(context(tmp_path))
     assert not list((tmp_path / "cache").iterdir())
 

@@ -72,18 +72,18 @@ def test_the_figure_of_the_best(tmp_path: Path) -> None:
     assert files.best_figure("metrics/fid") is None
 
 
-def test_a_fork_has_the_numbers_and_nothing_else(tmp_path: Path) -> None:
+def test_a_fork_has_the_numbers_and_its_checkpoint(tmp_path: Path) -> None:
     old = folder_with(tmp_path / "a" / "old", 5)
     old.write_config("seed: 0\n")
     old.numbers.open(0)
     old.numbers.add({"x": 1.0}, 3)
     old.numbers.close()
-    fork = old.fork(tmp_path / "b")
+    fork = old.fork(tmp_path / "b", state_of(5))
     assert fork.path.parent == tmp_path / "b"
-    assert [file.name for file in fork.path.iterdir()] == ["metrics.jsonl"]
+    assert sorted(f.name for f in fork.path.rglob("*.*")) == ["metrics.jsonl", "step_00000005.pt"]
     assert fork.numbers.read() == [{"step": 3, "x": 1.0}]
     assert (old.has_config, fork.has_config, old.read_config()) == (True, False, "seed: 0\n")
-    bare = RunFolder(tmp_path / "none").fork(tmp_path / "b")
+    bare = RunFolder(tmp_path / "none").fork(tmp_path / "b", state_of(5))
     assert bare.path != fork.path
     assert bare.numbers.read() == []
 

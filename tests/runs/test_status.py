@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import platform
 import shlex
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,8 @@ import torch
 from conftest import Command, only_run
 
 import gantrain as package
+from gantrain.errors import UserError
 from gantrain.runs import RunFolder, Status, status
-from gantrain.training.rounds import Rounds
 
 pytestmark = pytest.mark.usefixtures("plain_pictures")
 
@@ -148,18 +150,67 @@ def test_a_run_says_by_which_line_it_was_begun(gantrain: Command, tmp_path: Path
     assert shlex.split(content(run)["command"]) == ["gantrain", f"run={run}", "trainer.steps=2"]
 
 
-def test_the_loop_keeps_the_heart_beating(gantrain: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A step that takes four seconds, logged each time: it was heard of at 12 and at 24."""
-    clock = Clock(monkeypatch)
-    heard: dict[int, str] = {}
-    play = Rounds.play
+def test_the_heart_beats_while_something_takes_long(
+    gantrain: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An evaluation that waits for it would wait for ever if no thread did it."""
+    clock, heard = Clock(monkeypatch), list[str]()
+    monkeypatch.setattr(status, "BEAT", 0.01)
 
-    def slow(self: Rounds, progress: Any, observe: bool = False) -> None:
-        play(self, progress, observe)
-        heard[progress.step] = content(only_run(tmp_path))["heartbeat"][-11:-6]
-        clock.seconds += 4
+    def evaluate(*_: object) -> dict[str, float]:
+        run = only_run(tmp_path)
+        clock.seconds = 100
+        deadline = time.perf_counter() + 60
+        while not content(run)["heartbeat"].startswith("2026-01-01T12:01:40"):
+            assert time.perf_counter() < deadline
+        heard.append(content(run)["status"])
+        return {}
 
-    monkeypatch.setattr(Rounds, "play", slow)
-    assert gantrain(*SHORT, "trainer.steps=8").returncode == 0
-    assert heard == {1: "00:00", 2: "00:00", 3: "00:00", 4: "00:12", 5: "00:12", 6: "00:12", 7: "00:24", 8: "00:24"}
-    assert content(only_run(tmp_path))["heartbeat"].endswith("00:32+00:00")
+    monkeypatch.setattr("gantrain.commands.train.evaluate", evaluate)
+    assert gantrain(*SHORT[:2], "metrics.use=[modes]", *SHORT[3:], "trainer.steps=1").returncode == 0
+    assert heard == ["running"]
+
+
+def test_what_died_is_told_from_what_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, here = Clock(monkeypatch), RunFolder(tmp_path).status
+    seen = RunFolder(tmp_path).status
+    with here.owned():
+        here.begin("gantrain", "cpu")
+        assert seen.standing() == "running"
+        with (
+            pytest.raises(UserError, match=f"is being trained by process {os.getpid()} on {platform.node()}"),
+            seen.lock.hold(seen._refusal),
+        ):
+            pass
+        seen.end("failed", "of another")
+        assert seen.read().status == "running", "nobody else says how it ends"
+    assert seen.standing() == "died", "as after kill -9: the system let go of the lock, though the number lives"
+    monkeypatch.setattr(platform, "node", lambda: "elsewhere")
+    for seconds, stands in ((59, "running"), (61, "died")):
+        monkeypatch.setattr(status, "_age", lambda moment, seconds=seconds: seconds)
+        assert seen.standing() == stands, "from afar the heartbeat tells"
+    assert clock.seconds == 0
+    here.end("finished")
+    assert seen.standing() == "finished"
+
+
+def test_a_number_counts_on_its_own_computer_alone(tmp_path: Path) -> None:
+    """In containers every process has the number 1."""
+    here = RunFolder(tmp_path).status
+    here.begin("gantrain", "cpu")
+    held = content(tmp_path)
+    (tmp_path / "status.json").write_text(json.dumps({**held, "host": "elsewhere"}))
+    with pytest.raises(UserError, match="on elsewhere"), RunFolder(tmp_path).status.owned():
+        pass
+
+
+def test_a_full_disk_leaves_a_status_that_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    file = RunFolder(tmp_path).status
+    file.begin("gantrain", "cpu")
+    monkeypatch.setattr(status, "write_text", full)
+    file.judge([{"name": "x", "evidence": "e" * 2**20}])
+    file.end("failed", "full")
+    assert (file.read().status, file.read().reason) == ("failed", "full")

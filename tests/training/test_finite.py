@@ -189,6 +189,12 @@ def test_going_back_to_the_beginning_and_not_for_ever(gantrain: Command, tmp_pat
     assert done.returncode == 1
     assert done.stdout.count("back to step 0") == 5
     assert "step_00000000.pt" in done.stderr
+    poison(1, times=1)
+    words = ["trainer.steps=4", "metrics.use=[modes]", "metrics.every=2", "metrics.known.modes.samples=64"]
+    done = gantrain(*RING, *words, "trainer.on_nonfinite=rollback", "outputs_dir=once")
+    assert done.returncode == 0, done.stderr
+    numbers = lines_of(only_run(tmp_path / "once") / "metrics.jsonl")
+    assert [line["step"] for line in numbers if "metrics/modes" in line] == [2, 4], "what is untrained is not judged"
 
 
 def test_samples_that_are_no_numbers_are_not_good(

@@ -171,9 +171,11 @@ def test_a_signal_during_the_last_evaluation(
     (sweep,) = (tmp_path / "outputs" / "sweeps").glob("*/*")
     assert [job.name for job in sweep.iterdir() if job.is_dir()] == ["000-seed0"], "the next job does not begin"
     assert status(job_folder(sweep, "000")) == "stopped"
-    assert held(job_folder(sweep, "000"), "step_00000002.pt")["progress"]["figures"] == {"metrics/wasserstein1": 1.0}
+    figures = held(job_folder(sweep, "000"), "step_00000002.pt")["progress"]["figures"]
+    assert figures is None, "an evaluation may take hours"
     assert gantrain(f"run={sweep}").returncode == 0
     assert [status(job_folder(sweep, job)) for job in ("000", "001")] == ["finished"] * 2
+    assert evaluated(job_folder(sweep, "000")) == [2], "who goes on makes up for it"
 
 
 def test_nothing_is_evaluated_after_a_signal(

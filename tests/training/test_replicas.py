@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,9 +11,10 @@ import torch
 
 from gantrain.commands.parts import begin, build_parts, build_rounds, open_data
 from gantrain.config import complete, compose, hydra_at
-from gantrain.errors import UserError
+from gantrain.errors import Stopped, UserError
+from gantrain.training.loop import Due, Training
 from gantrain.training.ranks import ALONE
-from gantrain.training.replicas import Replicas
+from gantrain.training.replicas import Replicas, train_together
 from gantrain.training.rounds import Rounds
 from gantrain.training.state import Progress
 from gantrain.tricks import InstanceNoise
@@ -132,3 +134,20 @@ def test_a_later_turn_that_cannot_be_is_played_one_by_one(monkeypatch: pytest.Mo
         f"some turns of {player} are played one by one from here on" for player in ("discriminator", "generator")
     ]
     assert all(torch.equal(a, b) for a, b in zip(state_of(alone).values(), state_of(together[0]).values(), strict=True))
+
+
+def test_a_signal_while_runs_begin_is_for_all_of_them() -> None:
+    begun: list[int] = []
+
+    def run(number: int) -> Training[None]:
+        begun.append(number)
+        if number == 1:
+            raise Stopped(signal.SIGTERM)
+        try:
+            yield Due(None, Progress(), False)  # type: ignore[arg-type]
+        finally:
+            begun.append(-number)
+
+    outcomes = train_together([run(number) for number in range(3)], print)
+    assert [type(outcome) for outcome in outcomes] == [Stopped] * 3
+    assert begun == [0, 1, 0], "the first is told, and the third never begins"

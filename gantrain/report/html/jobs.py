@@ -61,14 +61,15 @@ def _sorting(name: str, number: bool = False) -> Html:
 
 def _first_cells(job: Job, compared: Comparison, file: Path) -> list[Html]:
     state, sentence, _ = said_of(job.record)
-    status = job.record.status.status or "not begun"
+    status = job.record.standing or "not begun"
+    marked = "failed" if status in ("failed", "died") else None
     link = _link(job.record.folder.report, file)
     name = tag("a", job.name, href=link) if link else job.name
     verdict = job.record.status.verdict
     return [
         tag("td", name, data_value=job.name),
         *(tag("td", job.choices[key]) for key in compared.choices),
-        tag("td", tag("span", status, class_="failed" if status == "failed" else None, title=job.record.status.reason)),
+        tag("td", tag("span", status, class_=marked, title=job.record.status.reason)),
         tag("td", STATES[state] if verdict else NONE, title=sentence),
         tag("td", f"{job.record.step:,}", class_="number", data_value=job.record.step),
     ]

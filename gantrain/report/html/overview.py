@@ -118,11 +118,11 @@ def _typed(record: Record) -> dict[str, str]:
 
 
 def _head(title: str, compared: Comparison) -> Html:
-    counted = Counter(job.record.status.status or "not begun" for job in compared.jobs)
+    counted = Counter(job.record.standing or "not begun" for job in compared.jobs)
     words = ", ".join(f"{n} {state}" for state, n in counted.items())
     verdicts = Counter(STATES[said_of(job.record)[0]].lower() for job in compared.jobs if job.record.status.verdict)
     bests = [(tag_, value) for tag_ in compared.ranked if (value := compared.best(tag_)) is not None]
-    failed = [job for job in compared.jobs if job.record.status.status == "failed"]
+    failed = [job for job in compared.jobs if job.record.standing in ("failed", "died")]
     groups = compared.alike()
     said = [line for group in groups for line in group.over_seeds()]
     lines = [tag("li", line) for line in said or (_best(compared, name, value) for name, value in bests)]

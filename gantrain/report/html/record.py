@@ -39,6 +39,11 @@ class Record:
             lines = folder.numbers.read()
         return cls(folder, folder.status.read(), config, lines, folder.protocols.read(), folder.evaluations.read())
 
+    @cached_property
+    def standing(self) -> str | None:
+        """How it stands by now; `died` where its process is gone."""
+        return self.folder.status.standing()
+
     @property
     def name(self) -> str:
         """Its folder, and that around it, which says what it is."""

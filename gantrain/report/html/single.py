@@ -27,6 +27,7 @@ STATES = {
     "finished": "Finished",
     "stopped": "Stopped",
     "failed": "Failed",
+    "died": "Died",
 }
 """What stands above a verdict, or above how a run ended where there is no verdict."""
 
@@ -52,6 +53,8 @@ def write_run_report(folder: RunFolder, bands: Bands | None = None, file: Path |
 def said_of(record: Record) -> tuple[str, str, str]:
     """A run's state as one of `STATES`, then its verdict and what to try, in a sentence each."""
     status, verdict = record.status, record.status.verdict
+    if record.standing == "died":
+        return "died", f"Its process was gone after step {record.step:,}.", "go on: gantrain run=<this folder>"
     if status.status == "failed":
         return "failed", status.reason or "No reason was kept.", ""
     if verdict and verdict.get("sentence"):
