@@ -20,6 +20,7 @@ from gantrain.commands.parts import begin, build_parts, build_rounds, open_data
 from gantrain.config import complete, compose, hydra_at
 from gantrain.runs import CheckpointFiles, load_checkpoint
 from gantrain.training.checkpoints import Checkpoints
+from gantrain.training.ranks import ALONE
 from gantrain.training.state import Progress
 
 DEFAULT = ["dataset=mnist", "model=dcgan"]
@@ -41,7 +42,7 @@ def measure(words: Sequence[str]) -> str:
     with hydra_at():
         cfg = complete(compose(list(words)))
     parts = build_parts(cfg, None, print)
-    with closing(open_data(parts)) as batches, tempfile.TemporaryDirectory() as home:
+    with closing(open_data(parts, ALONE)) as batches, tempfile.TemporaryDirectory() as home:
         rounds, progress = build_rounds(cfg, parts, batches, print), Progress()
         begin(rounds)
         rounds.play(progress)
