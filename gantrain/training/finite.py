@@ -24,13 +24,19 @@ class NotFinite(RuntimeError):
     """A loss, a weight or a sample is no number any more; the message names it."""
 
 
-def check_losses(numbers: Mapping[str, float], step: int) -> None:
-    """Raises:
-    NotFinite: a mean of a loss since the last reading is no number.
+def check_losses(numbers: Mapping[str, float], step: int, spoilt: Mapping[str, int]) -> None:
+    """Looks at the means of losses since the last reading.
+
+    Args:
+        spoilt: how many steps before this one a loss ceased to be a number, as `Meter` has it.
+
+    Raises:
+        NotFinite: one is no number; of several that which was the first.
     """
-    for tag, value in numbers.items():
-        if tag.startswith("loss/") and not math.isfinite(value):
-            raise NotFinite(f"{tag} is not finite by step {step:,}")
+    broken = [tag for tag, value in numbers.items() if tag.startswith("loss/") and not math.isfinite(value)]
+    if broken:
+        first = max(broken, key=lambda tag: spoilt.get(tag, 0))
+        raise NotFinite(f"{first} is not finite since step {step - spoilt.get(first, 0):,}")
 
 
 def check_state(game: Game, learners: Mapping[str, Learner], step: int, placed: Weights) -> None:

@@ -252,7 +252,7 @@ def _check(run: Run, numbers: Mapping[str, float], state: bool) -> None:
     """Raises NotFinite where the losses are not, or too many turns were skipped; with `state`, where it is not good."""
     step, weights = run.progress.step, run.rounds.weights
     if run.rounds.skipping is None:
-        check_losses(numbers, step)
+        check_losses(numbers, step, run.rounds.meter.spoilt)
     elif numbers:
         run.rounds.skipping.check(step)
     if state:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,12 +32,22 @@ class Meter:
         self._pages: list[Tensor] = []
         self._places: dict[str, Tensor] = {}
         self._counts: dict[str, int] = {}
+        self._steps, self._finite = 0, list[Tensor]()
+        self.spoilt: dict[str, int] = {}
+        """How many steps before the last reading a sum that was no number then became so."""
+
+    def begin_step(self) -> None:
+        """Counts the steps at whose beginning a sum is still a number: the device knows then when it ceased to be."""
+        self._steps += 1
+        for page, finite in zip(self._pages, self._finite, strict=True):
+            finite.add_(page.isfinite())
 
     def add(self, tag: str, value: Tensor) -> None:
         if tag not in self._places:
             page, place = divmod(len(self._places), self._count_of_places)
             if page == len(self._pages):
                 self._pages.append(torch.zeros(self._count_of_places, device=self._device))
+                self._finite.append(torch.full_like(self._pages[-1], self._steps))
             self._places[tag] = self._pages[page][place]
         self._places[tag].add_(whole(value.detach()))
         self._counts[tag] = self._counts.get(tag, 0) + 1
@@ -49,6 +60,10 @@ class Meter:
         means = {
             tag: total / self._counts[tag] for tag, total in zip(self._places, sums, strict=False) if self._counts[tag]
         }
+        self.spoilt = {}
+        if not all(map(math.isfinite, sums)):
+            finite = torch.cat(self._finite).tolist()
+            self.spoilt = {tag: int(self._steps - steps) for tag, steps in zip(self._places, finite, strict=False)}
         if not go_on:
             self.clear()
         return means
@@ -57,7 +72,9 @@ class Meter:
         """Forgets what was added."""
         for page in self._pages:
             page.zero_()
-        self._counts = dict.fromkeys(self._counts, 0)
+        for finite in self._finite:
+            finite.zero_()
+        self._steps, self._counts = 0, dict.fromkeys(self._counts, 0)
 
 
 class Clock:

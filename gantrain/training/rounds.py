@@ -105,6 +105,7 @@ class Rounds:
         if step != self._expected:
             self.execution.check_again()
         self._expected = step + 1
+        self.meter.begin_step()
         self._step.fill_(step)
         for learner in self.learners.values():
             learner.move_to(step, self.steps)

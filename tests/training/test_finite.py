@@ -61,10 +61,18 @@ def test_a_gradient_that_is_no_number_reaches_no_checkpoint(gantrain: Command, t
     poison(2)
     done = gantrain(*RING, "trainer.steps=6", "checkpoint.every=3")
     assert done.returncode == 1
-    assert "is not finite by step 3" in done.stderr
+    assert "is not finite since step 3" in done.stderr
     assert "start anew with lower rates, such as optimizer.lr=" in done.stderr
     assert steps(only_run(tmp_path)) == []
     assert json.loads((only_run(tmp_path) / "status.json").read_text())["status"] == "failed"
+
+
+def test_the_step_is_named_though_it_is_found_later(gantrain: Command, tmp_path: Path, poison: Poison) -> None:
+    """D's gradients of the third step: its own loss is a number there still, G's no more."""
+    for step in (6, 2):
+        poison(step)
+        done = gantrain(*RING, "trainer.steps=9", "checkpoint.every=8", "log.every=5", f"outputs_dir=o{step}")
+        assert f"loss/generator/adversarial is not finite since step {step + 1}" in done.stderr, done.stderr
 
 
 def test_the_way_on_that_is_named_works(gantrain: Command, tmp_path: Path, poison: Poison) -> None:
