@@ -31,8 +31,11 @@ def cost_of(records: Iterable[Record]) -> Cost:
         if batch is None or speed is None:
             continue
         devices = re.search(r", (\d{1,5}) processes", record.status.machine or "")
-        before = 0
+        origin = record.folder.origin.read()
+        before = origin.step if origin is not None else 0  # what a fork came from has its own cost
         for step, rate in zip(speed.steps, speed.values, strict=True):
+            if step <= before:
+                continue
             shown, before = (step - before) * int(batch[1]), step
             images += shown
             seconds += shown / rate * int(devices[1] if devices else 1) if rate else 0.0

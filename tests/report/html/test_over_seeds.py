@@ -11,7 +11,7 @@ from gantrain.report.html import write_sweep_report
 from gantrain.report.html.comparison import Comparison, Job, standings
 from gantrain.report.html.cost import cost_of
 from gantrain.report.html.record import Record
-from gantrain.runs import SweepFolder
+from gantrain.runs import Origin, SweepFolder
 
 
 def compared(folder: SweepFolder) -> Comparison:
@@ -71,6 +71,9 @@ def test_the_cost_is_the_time_of_training_and_the_images(tmp_path: Path) -> None
     both = Record.read(run_in(tmp_path / "b", steps=20, config=config, machine="cuda, fp32, 4 processes"))
     assert cost_of([alone, both]).seconds == pytest.approx(5 * cost.seconds)
     assert cost_of([Record.read(run_in(tmp_path / "c", config="batch_size: x"))]).images == 0
+    fork = run_in(tmp_path / "d", steps=20, config=config)
+    fork.origin.write(Origin("a", 8, ["loss=hinge"]))
+    assert cost_of([Record.read(fork)]).images == 12 * 50, "what came before was paid for by another"
 
 
 def test_what_a_search_has_drawn_makes_no_groups(tmp_path: Path) -> None:
