@@ -86,7 +86,8 @@ def test_another_loss_goes_on_from_the_same_state(run: RunFolder) -> None:
         [line["step"] for line in old if line["step"] >= 4 and "loss/generator/total" in line],
         [line["loss/generator/total"] for line in old if line["step"] >= 4 and "loss/generator/total" in line],
     )
-    assert fork.report.is_file()
+    told = f"forked from step 4 of {'/'.join(run.path.parts[-2:])}, with loss=hinge tricks=[ema,instance_noise]"
+    assert told in fork.report.read_text()
 
 
 def test_a_fork_has_the_figures_of_its_own_networks(tmp_path: Path) -> None:

@@ -94,11 +94,16 @@ def chart_places(charts: list[Chart]) -> Html:
 
 
 def _head(record: Record) -> Html:
-    said = record.status
+    said, origin = record.status, record.folder.origin.read()
+    forked = ""
+    if origin is not None:
+        run = "/".join(Path(origin.run).parts[-2:])
+        forked = f"forked from step {origin.step:,} of {run}, with {' '.join(origin.changes)}"
     words = [
         f"step {record.step:,}",
         said.machine,
         said.started and f"started {said.started[:16].replace('T', ' ')} UTC",
+        forked,
     ]
     return tag("header", tag("h1", record.name), tag("p", " · ".join(filter(None, words)), class_="note"))
 
