@@ -2,6 +2,7 @@
 
     python scripts/toy_figures.py [ring8 grid25 gaussian1d …] [--seeds 10]
     python scripts/toy_figures.py experiment=gman_ring8 "dataset=grid25 model=madgan" --seeds 5
+    python scripts/toy_figures.py ring8 --together          all seeds at once, by trainer.replicas
 
 One run takes up to two minutes of one CPU core. Figures are those of the runs' own last evaluation.
 """
@@ -20,7 +21,7 @@ from pathlib import Path
 NO_FIGURES = ("job", "seed", "outputs_dir", "status", "step", "reason")
 
 
-def sweep(words: list[str], seeds: int) -> tuple[dict[str, list[float]], float]:
+def sweep(words: list[str], seeds: int, together: bool = False) -> tuple[dict[str, list[float]], float]:
     """The figures of each seed's last evaluation by name, and the seconds that a run took.
 
     Raises:
@@ -29,7 +30,8 @@ def sweep(words: list[str], seeds: int) -> tuple[dict[str, list[float]], float]:
     with tempfile.TemporaryDirectory() as folder:
         began = time.monotonic()
         numbers = ",".join(str(seed) for seed in range(seeds))
-        command = [sys.executable, "-m", "gantrain", "-m", *words, f"seed={numbers}", f"outputs_dir={folder}"]
+        spread_out = [f"trainer.replicas={seeds}"] if together else ["-m", f"seed={numbers}"]
+        command = [sys.executable, "-m", "gantrain", *spread_out, *words, f"outputs_dir={folder}"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(done.stdout[-2000:] + done.stderr)
@@ -51,10 +53,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipes", nargs="*", default=["ring8", "grid25", "gaussian1d"])
     parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--together", action="store_true", help="train the seeds at once, not one after the other")
     arguments = parser.parse_args()
     for recipe in arguments.recipes:
         words = recipe.split() if "=" in recipe else [f"dataset={recipe}"]
-        figures, each = sweep(words, arguments.seeds)
+        figures, each = sweep(words, arguments.seeds, arguments.together)
         print(f"\n{recipe}: {arguments.seeds} seeds, {each:.0f} s each", flush=True)
         for name, values in figures.items():
             print(f"  {name:<16} {spread(values)}")

@@ -36,6 +36,23 @@ SETTINGS: dict[str, dict[str, Any]] = {
     },
     "sngan_celeba": SNGAN
     | {"dataset.image_size": 64, "loss.generator_batches": 1, "model.discriminator.pyramid": True},
+    "wgan_gp_cifar10": {
+        "trainer.steps": 100_000,
+        "trainer.batch_size": 64,
+        "dataset.augment.flip": False,
+        "loss.adversarial._target_": "gantrain.losses.Wasserstein",
+        "loss.penalties.gradient_penalty.weight": 10.0,
+        "loss.n_critic": 5,
+        "loss.generator_batches": 2,
+        "model.noise.dim": 128,
+        "model.generator.width": 128,
+        "model.discriminator.width": 128,
+        "model.discriminator.spectral_norm": False,
+        "optimizer.generator.lr": 2e-4,
+        "optimizer.betas": [0.0, 0.9],
+        "tricks": {},
+        "metrics.use": ["inception_score", "fid"],
+    },
     "speedrun_cifar10": {
         "name": "speedrun_cifar10",
         "trainer.batch_size": 256,
@@ -56,10 +73,52 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("experiment", SETTINGS)
+CREATED_EQUAL: dict[str, Any] = {
+    "trainer.batch_size": 64,
+    "dataset.augment.flip": False,
+    "model.noise.dim": 64,
+    "model.noise.kind": "uniform",
+    "model.discriminator._target_": "gantrain.networks.InfoGANDiscriminator",
+    "model.discriminator.slope": 0.2,
+    "tricks": {},
+}
+CLASSICS: dict[str, dict[str, Any]] = {
+    "dcgan_celeba64": {
+        "trainer.steps": 34_180,
+        "trainer.batch_size": 128,
+        "dataset.image_size": 64,
+        "dataset.augment.flip": False,
+        "model.noise.dim": 100,
+        "model.noise.kind": "uniform",
+        "model.generator.stem": "linear",
+        "optimizer.generator.lr": 2e-4,
+        "optimizer.generator.weight_decay": 1e-5,
+        "optimizer.discriminator.weight_decay": 1e-5,
+        "tricks": {},
+        "metrics.known.fid.samples": 50_000,
+    },
+    **{
+        f"{loss}_mnist": CREATED_EQUAL
+        | {"loss.n_critic": n_critic, "trainer.steps": 15_625 // n_critic, "optimizer.lr": lr}
+        | {"optimizer.betas": [beta1, 0.999], "model.discriminator.norm": norm}
+        for loss, n_critic, lr, beta1, norm in (
+            ("minimax", 1, 5e-5, 0.0, "batch"),
+            ("nonsaturating", 1, 5e-5, 0.0, "batch"),
+            ("lsgan", 1, 2e-4, 0.5, "batch"),
+            ("wgan", 5, 5e-5, 0.5, "batch"),
+            ("wgan_gp", 5, 1e-4, 0.5, "none"),
+            ("dragan", 1, 1e-4, 0.5, "layer"),
+        )
+    },
+}
+"""Of papers whose rates stay."""
+
+
+@pytest.mark.parametrize("experiment", [*SETTINGS, *CLASSICS])
 def test_settings_are_those_of_the_source(experiment: str) -> None:
+    settings = {**SETTINGS, **CLASSICS}[experiment]
     cfg = config(f"experiment={experiment}")
-    assert {path: OmegaConf.select(cfg, path) for path in SETTINGS[experiment]} == SETTINGS[experiment]
+    assert {path: OmegaConf.select(cfg, path) for path in settings} == settings
 
 
 def narrow(*words: str) -> Any:
@@ -84,7 +143,9 @@ def test_another_choice_replaces_the_recipes_own() -> None:
     assert cfg.tricks.spectral_norm.generator
 
 
-@pytest.mark.parametrize("experiment", ["sngan_cifar10", "sngan_celeba", "speedrun_cifar10"])
+@pytest.mark.parametrize(
+    "experiment", ["sngan_cifar10", "sngan_celeba", "speedrun_cifar10", "wgan_gp_cifar10", *CLASSICS]
+)
 def test_each_plays_a_few_steps_on_digits(gantrain: Command, experiment: str) -> None:
     """Narrow and on pictures that are bundled: a loss that is no number ends the run."""
     sizes = ["model.generator.width=16", "model.discriminator.width=16", "trainer.batch_size=4", "trainer.steps=2"]

@@ -38,7 +38,7 @@ class Modes(Metric):
 
     def check(self, source: Source) -> None:
         if not isinstance(source, GaussianMixture):
-            raise ValueError("metric modes needs dataset=ring8 or grid25: leave it out of metrics.use")
+            raise ValueError("metric modes needs dataset=ring8, grid25 or grid100: leave it out of metrics.use")
 
     def __call__(self, evaluation: Evaluation) -> dict[str, float]:
         from scipy.spatial.distance import cdist

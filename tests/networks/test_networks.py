@@ -22,6 +22,7 @@ from gantrain.networks import (
     ResNetGenerator,
 )
 from gantrain.networks.layers import Norm, samples_meet, spectrally_normalise
+from gantrain.networks.mlp import FourierFeatures
 
 
 @pytest.mark.parametrize("size", [8, 16, 28, 32, 48, 64, 128])
@@ -33,6 +34,13 @@ def test_dcgan_sizes(size: int, channels: int) -> None:
     assert images.abs().max() <= 1
     assert DCGANDiscriminator(shape, width=2)(images).shape == (3,)
     assert DCGANDiscriminator(shape, width=2, discriminator="patch")(images).dim() == 2
+
+
+def test_fourier_features_are_sines_and_cosines_an_octave_apart() -> None:
+    found = FourierFeatures(2)(torch.tensor([[0.5, 1.0]]))
+    wanted = [0.5, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, -1.0, -1.0, 1.0]  # x, sin πx, sin 2πx, cos πx, cos 2πx
+    torch.testing.assert_close(found, torch.tensor([wanted]), atol=1e-6, rtol=0)
+    assert MLPDiscriminator([2], [8], octaves=2)(torch.randn(3, 2)).shape == (3,)
 
 
 @pytest.mark.parametrize("size", [16, 28, 32, 64, 128])
