@@ -25,6 +25,7 @@ from gantrain.config import build, complete, compose, hydra_at
 from gantrain.data import DataContext
 from gantrain.report.pictures import ImageGrid
 from gantrain.report.plots import LinePlot, PlanePlot
+from gantrain.signals import ENDING
 from gantrain.training import machine as machines
 from gantrain.training.machine import Machine
 from gantrain.training.ranks import ALONE, Ranks
@@ -50,10 +51,10 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def _heard_signals() -> None:
-    """Of those that shells have jobs in the background ignore."""
-    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL)):
+    """Of those that shells have jobs in the background ignore, and nohup too."""
+    for number in ENDING:
         if signal.getsignal(number) is signal.SIG_IGN:
-            signal.signal(number, handler)
+            signal.signal(number, signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL)
 
 
 @pytest.fixture

@@ -142,6 +142,16 @@ class Comparison:
             said.append(line)
         return said
 
+    def told_over_seeds(self) -> list[str]:
+        """These sentences of each group of jobs that were measured alike, with what sets it apart from the others."""
+        groups, choices = self.alike(), {job.name: job.choices for job in self.jobs}
+        said = []
+        for group in groups:
+            shared = [key for key in self.choices if key not in group.choices and group.jobs]
+            apart = " ".join(f"{key}={choices[group.jobs[0].name][key]}" for key in shared)
+            said += [f"{apart}: {line}" if len(groups) > 1 and apart else line for line in group.over_seeds()]
+        return said
+
     def explained(self, tag: str) -> dict[str, float]:
         """Of the spread of a figure over jobs, the share that each choice explains by itself (`effect_size`)."""
         found = {}

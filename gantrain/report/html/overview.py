@@ -56,7 +56,7 @@ def said_of_sweep(folder: SweepFolder) -> list[str]:
     """Which recipes are best over seeds and which may be as good, a sentence for each figure; then what it all cost."""
     compared = Comparison(_jobs_of(folder))
     cost = cost_of(job.record for job in compared.jobs)
-    said = [line for group in compared.alike() for line in group.over_seeds()]
+    said = compared.told_over_seeds()
     return [*said, f"cost: {cost}"] if cost.images else said
 
 
@@ -123,8 +123,7 @@ def _head(title: str, compared: Comparison) -> Html:
     verdicts = Counter(STATES[said_of(job.record)[0]].lower() for job in compared.jobs if job.record.status.verdict)
     bests = [(tag_, value) for tag_ in compared.ranked if (value := compared.best(tag_)) is not None]
     failed = [job for job in compared.jobs if job.record.standing in ("failed", "died")]
-    groups = compared.alike()
-    said = [line for group in groups for line in group.over_seeds()]
+    said = compared.told_over_seeds()
     lines = [tag("li", line) for line in said or (_best(compared, name, value) for name, value in bests)]
     cost = cost_of(job.record for job in compared.jobs)
     return joined(
@@ -143,7 +142,7 @@ def _head(title: str, compared: Comparison) -> Html:
                 *(
                     tag(
                         "div",
-                        tag("p", tag("strong", f"{job.name} failed: "), said_of(job.record)[1]),
+                        tag("p", tag("strong", f"{job.name} {job.record.standing}: "), said_of(job.record)[1]),
                         class_="finding failure",
                     )
                     for job in failed

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import platform
 from pathlib import Path
 
 import pytest
 from made_runs import PROTOCOL, run_in, sweep_in
 
-from gantrain.report.html import write_sweep_report
+from gantrain.report.html import said_of_sweep, write_sweep_report
 from gantrain.report.html.comparison import Comparison, Job, standings
 from gantrain.report.html.cost import cost_of
 from gantrain.report.html.record import Record
@@ -84,3 +86,27 @@ def test_what_a_search_has_drawn_makes_no_groups(tmp_path: Path) -> None:
     assert "0.00112346" in text
     rates = [([words[0]], figure, protocol) for words, figure, protocol in drawn]
     assert 'id="shares"' not in write_sweep_report(sweep_in(tmp_path / "t", rates)).read_text()
+
+
+def test_groups_that_cannot_be_compared_are_told_apart(tmp_path: Path) -> None:
+    """Two data sets: what is said of each says of which."""
+    jobs = [
+        ([f"dataset={data}", f"loss={loss}", f"seed={k}"], figure + 0.01 * k, {**PROTOCOL, "data": data})
+        for data in ("ring8", "grid25")
+        for loss, figure in (("hinge", 3.0), ("lsgan", 5.0))
+        for k in (0, 1)
+    ]
+    said = said_of_sweep(sweep_in(tmp_path / "s", jobs))
+    assert said[0].startswith("dataset=ring8: fid_classifier: loss=hinge is best")
+    assert said[1].startswith("dataset=grid25: fid_classifier: loss=hinge is best")
+
+
+def test_a_job_whose_process_is_gone_is_not_running(tmp_path: Path) -> None:
+    sweep = sweep_in(tmp_path / "s", [([f"seed={k}"], 3.0, PROTOCOL) for k in (0, 1)])
+    file = sweep.jobs()[1].status.file
+    gone = {"status": "running", "pid": 2**30, "host": platform.node(), "heartbeat": "2026-01-01T00:00:00+00:00"}
+    file.write_text(json.dumps({**json.loads(file.read_text()), **gone, "verdict": None}))
+    text = write_sweep_report(sweep).read_text()
+    assert "1 finished, 1 died" in text
+    assert "001 died: " in text
+    assert "Its process was gone after step" in text
