@@ -219,7 +219,8 @@ def test_gone_on_equals_straight(trick: str, tmp_path: Path) -> None:
         straight.game.get_buffer("tricks.ada.p").fill_(0.5)
     straight = play(straight, progress, 2)
     checkpoints = Checkpoints(CheckpointFiles(tmp_path), 1, {"config": "", "data": {}})
-    file = checkpoints.save(straight.game, straight.learners, progress)
+    assert checkpoints.save(straight.game, straight.learners, progress)
+    file = checkpoints.files.of_step(2)
     wanted = play(straight, progress, 2).game.state_dict()
 
     other = play(round_of(*words, "seed=1"), Progress(), 1)
