@@ -45,7 +45,7 @@ def is_locked(file: Path) -> bool | None:
     """Whether a process holds the lock; None where that cannot be told."""
     try:
         with read(file) as stream:
-            taken = _lock(stream, wait=False)
+            taken = _lock(stream, wait=False, shared=True)  # so that who asks at the same time is not misled
     except (OSError, UserError):
         return None
     return None if taken is None else not taken
@@ -96,12 +96,12 @@ class OwnLock:
         return is_locked(self.file)
 
 
-def _lock(stream: IO[Any], wait: bool) -> bool | None:
-    """Whether an open file is locked now; None where the system or the disk has no locks."""
+def _lock(stream: IO[Any], wait: bool, shared: bool = False) -> bool | None:
+    """Whether an open file is locked now, for one or `shared` by many; None where system or disk have no locks."""
     if fcntl is None:
         return None
     try:
-        fcntl.flock(stream, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        fcntl.flock(stream, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
     except (BlockingIOError, PermissionError):
         return False
     except OSError:

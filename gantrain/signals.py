@@ -49,11 +49,11 @@ class NotedSignals:
 
 
 @contextmanager
-def raised_signals(first: Callable[[], None] | None = None) -> Iterator[None]:
+def raised_signals(first: Callable[[signal.Signals], None] | None = None) -> Iterator[None]:
     """Inside, a signal raises `Stopped`, so that whatever was begun is cleared away; the next one ends the process.
 
     Args:
-        first: is done before it is raised; another signal breaks it off and acts as it would outside.
+        first: is told which it is, and done before it is raised; another one breaks it off and acts as outside.
     """
     before = _obeyed()
 
@@ -61,7 +61,7 @@ def raised_signals(first: Callable[[], None] | None = None) -> Iterator[None]:
         for other in before if not _NOTING.launched else [number]:
             signal.signal(other, signal.SIG_DFL if first is None else before[other])
         if first is not None:
-            first()
+            first(signal.Signals(number))
         stopped = Stopped(number)
         stopped.at_once = first is None
         raise stopped

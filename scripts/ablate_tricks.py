@@ -145,7 +145,7 @@ def table(name: str, folder: SweepFolder, tricks: Sequence[str]) -> list[str]:
         f"|---|{'---|' * len(setting.figures)}---|---|",
     ]
     lacking = {
-        "Refused there, each with its reason": refused,
+        "Failed there, mostly because they are refused (the sweep's table has the reasons)": refused,
         "Not run": [trick for trick in tricks if trick not in runs or trick in unfinished],
         **{f"Left out, for it {why}": [trick] for trick, why in ELSEWHERE.items()},
     }

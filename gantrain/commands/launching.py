@@ -173,24 +173,31 @@ def followed(launcher: Launcher, folder: SweepFolder) -> Iterator[None]:
 def saved_first(launcher: Launcher, folder: SweepFolder) -> Iterator[None]:
     """Within, a signal has jobs that run elsewhere on this machine finish their step and save before it ends them."""
 
-    def finish() -> None:
-        running = (job for job in folder.jobs() if job.status.standing() == "running")
-        begun = [job for job in running if _is_below(job.status.read().pid)]
-        say(f"{len(begun)} jobs finish their step and save, another signal stops at once")
-        for job in begun:
+    def finish(came: signal.Signals) -> None:
+        running = ((job, job.status.read().pid) for job in folder.jobs() if job.status.standing() == "running")
+        begun = [(job, pid) for job, pid in running if pid is not None and _is_below(pid)]
+        if begun:
+            count = "1 job finishes its" if len(begun) == 1 else f"{len(begun)} jobs finish their"
+            say(f"{count} step and save, another signal stops at once")
+        for _, pid in begun:
             with suppress(ProcessLookupError):
-                os.kill(job.status.read().pid or os.getpid(), signal.SIGTERM)
-        while any(job.status.standing() == "running" for job in begun):
+                os.kill(pid, _another(came))
+        while any(job.status.standing() == "running" for job, _ in begun):
             time.sleep(LOOK_EVERY / 10)
 
     with nullcontext() if launcher.here else raised_signals(finish):
         yield
 
 
-def _is_below(pid: int | None) -> bool:
+def _another(came: signal.Signals) -> signal.Signals:
+    """A signal of another kind: a job that had the same from elsewhere, as all of a group have, would stop at once."""
+    return getattr(signal, "SIGUSR1", came) if came is signal.SIGTERM else signal.SIGTERM
+
+
+def _is_below(pid: int) -> bool:
     """Whether a process was started by this one, or by one that it started; never where the system does not tell."""
     with suppress(OSError, IndexError, ValueError):
-        while pid is not None and pid > 1:
+        while pid > 1:
             pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
             if pid == os.getpid():
                 return True

@@ -31,12 +31,13 @@ def check_losses(numbers: Mapping[str, float], step: int, spoilt: Mapping[str, i
         spoilt: how many steps before this one a loss ceased to be a number, as `Meter` has it.
 
     Raises:
-        NotFinite: one is no number; of several that which was the first.
+        NotFinite: one is no number; of several that which was the first, where that is known.
     """
     broken = [tag for tag, value in numbers.items() if tag.startswith("loss/") and not math.isfinite(value)]
     if broken:
         first = max(broken, key=lambda tag: spoilt.get(tag, 0))
-        raise NotFinite(f"{first} is not finite since step {step - spoilt.get(first, 0):,}")
+        when = f"since step {step - spoilt[first]:,}" if first in spoilt else f"by step {step:,}"
+        raise NotFinite(f"{first} is not finite {when}")
 
 
 def check_state(game: Game, learners: Mapping[str, Learner], step: int, placed: Weights) -> None:

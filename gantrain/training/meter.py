@@ -19,14 +19,14 @@ class Meter:
     Sums stand in places of tensors that are made once, so that a captured turn always finds them.
 
     Args:
-        mean_of_all: what all who play together have of a tensor, on average.
+        mean_of_all: what all who play together have of a tensor, on average; None of who plays alone.
     """
 
     def __init__(
         self,
         device: torch.device | None = None,
         places: int = 64,
-        mean_of_all: Callable[[Tensor], Tensor] = lambda values: values,
+        mean_of_all: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         self._device, self._count_of_places, self._mean_of_all = device, places, mean_of_all
         self._pages: list[Tensor] = []
@@ -34,7 +34,7 @@ class Meter:
         self._counts: dict[str, int] = {}
         self._steps, self._finite = 0, list[Tensor]()
         self.spoilt: dict[str, int] = {}
-        """How many steps before the last reading a sum that was no number then became so."""
+        """How many steps before the last reading a sum that was no number then became so; known of who plays alone."""
 
     def begin_step(self) -> None:
         """Counts the steps at whose beginning a sum is still a number: the device knows then when it ceased to be."""
@@ -56,12 +56,13 @@ class Meter:
         """The means of what was added; then the meter starts anew, unless it is to `go_on`."""
         if not any(self._counts.values()):
             return {}
-        sums = self._mean_of_all(torch.cat(self._pages)).tolist()
+        held = torch.cat(self._pages)
+        sums = (held if self._mean_of_all is None else self._mean_of_all(held)).tolist()
         means = {
             tag: total / self._counts[tag] for tag, total in zip(self._places, sums, strict=False) if self._counts[tag]
         }
         self.spoilt = {}
-        if not all(map(math.isfinite, sums)):
+        if self._mean_of_all is None and not all(map(math.isfinite, sums)):
             finite = torch.cat(self._finite).tolist()
             self.spoilt = {tag: int(self._steps - steps) for tag, steps in zip(self._places, finite, strict=False)}
         if not go_on:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Generic
 
 import torch
 from torch import Tensor, nn
@@ -228,33 +229,13 @@ def train_together(trainings: Sequence[Training[Result]], say: Callable[[str], N
 
     Returns what each gives, or the error that ended it.
     """
-    outcomes: dict[int, Result | BaseException] = {}
-    dues: dict[int, Due] = {}
-
-    def go_on(number: int, until_due: Callable[[], Due]) -> None:
-        try:
-            dues[number] = until_due()
-        except StopIteration as end:
-            outcomes[number] = end.value
-        except BaseException as error:
-            outcomes[number] = error
-        if number in outcomes:
-            dues.pop(number, None)
-
-    fault: BaseException | None = None
+    together = _Together(trainings)
     for number, training in enumerate(trainings):
-        if fault is None:
-            go_on(number, partial(next, training))
-            ended = outcomes.get(number)
-            fault = ended if isinstance(ended, BaseException) and not isinstance(ended, Exception) else None
-        else:
-            outcomes[number] = fault  # a signal is for all of them
-    for number in list(dues) if fault is not None else ():
-        go_on(number, partial(trainings[number].throw, fault))
+        together.go_on(number, partial(next, training))
     members, replicas = tuple[int, ...](), None
-    while dues:
+    while dues := together.dues:
         joined, members = members, tuple(dues)
-        fault = None
+        fault: BaseException | None = None
         try:
             if members != joined:
                 replicas = Replicas([due.rounds for due in dues.values()], say) if len(dues) > 1 else None
@@ -267,5 +248,36 @@ def train_together(trainings: Sequence[Training[Result]], say: Callable[[str], N
             fault = error
         for number in members:
             throw, go = trainings[number].throw, partial(next, trainings[number])
-            go_on(number, go if fault is None else partial(throw, fault))
-    return [outcomes[number] for number in range(len(trainings))]
+            together.go_on(number, go if fault is None else partial(throw, fault))
+    return [together.outcomes[number] for number in range(len(trainings))]
+
+
+class _Together(Generic[Result]):
+    """What has become of trainings, and the rounds that those which go on wait for, by their number."""
+
+    def __init__(self, trainings: Sequence[Training[Result]]) -> None:
+        self._trainings = trainings
+        self.outcomes: dict[int, Result | BaseException] = {}
+        self.dues: dict[int, Due] = {}
+
+    def go_on(self, number: int, until_due: Callable[[], Due]) -> None:
+        """Lets one of them go on, unless it is over; a signal that comes up in it is for all of them."""
+        if number in self.outcomes:
+            return
+        try:
+            self.dues[number] = until_due()
+        except StopIteration as end:
+            self.outcomes[number] = end.value
+        except BaseException as error:
+            self.outcomes[number] = error
+            if not isinstance(error, Exception):
+                self._stop_others(error)
+        if number in self.outcomes:
+            self.dues.pop(number, None)
+
+    def _stop_others(self, fault: BaseException) -> None:
+        for number, training in enumerate(self._trainings):
+            if number in self.dues:
+                self.go_on(number, partial(training.throw, fault))
+            elif number not in self.outcomes:  # it has not begun
+                self.outcomes[number] = fault

@@ -61,7 +61,7 @@ class Rounds:
         self.shares = ranks.shares(accumulate, game.tricks.packed_shape([1])[0])
         if self.shares != [None]:
             share_layers(game)
-        self.meter = Meter(machine.device, mean_of_all=ranks.mean)
+        self.meter = Meter(machine.device, mean_of_all=ranks.mean if ranks.count > 1 else None)
         self.vitals = Vitals(game, self.meter)
         self.skipping = Skipping(game, machine.device) if skip else None
         self._step = torch.zeros((), dtype=torch.int64, device=machine.device)

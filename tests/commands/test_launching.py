@@ -121,9 +121,13 @@ def test_every_launcher_gives_the_same_bits(
 
 @pytest.mark.slow
 @needs("joblib_launcher")
-@pytest.mark.parametrize("to_all", [False, True], ids=["kill", "Ctrl-C"])
-def test_a_signal_has_jobs_elsewhere_save_first(tmp_path: Path, to_all: bool) -> None:
-    """Also where a terminal tells every process; the jobs that had not begun do not begin."""
+@pytest.mark.parametrize(
+    ("number", "to_all"),
+    [(signal.SIGTERM, False), (signal.SIGINT, True), (signal.SIGTERM, True)],
+    ids=["kill", "Ctrl-C", "a batch system"],
+)
+def test_a_signal_has_jobs_elsewhere_save_first(tmp_path: Path, number: signal.Signals, to_all: bool) -> None:
+    """Also where every process is told; the jobs that had not begun do not begin."""
     words = ["-m", *SIX[:1], "trainer.steps=200000", "trainer.execution=eager", "seed=0,1,2", "log.sinks=[]"]
     words += ["metrics=none", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
     began = subprocess.Popen([sys.executable, "-m", "gantrain", *words], cwd=tmp_path, start_new_session=True)
@@ -132,8 +136,8 @@ def test_a_signal_has_jobs_elsewhere_save_first(tmp_path: Path, to_all: bool) ->
         assert time.monotonic() < deadline
         time.sleep(0.2)
     time.sleep(2)
-    os.killpg(began.pid, signal.SIGINT) if to_all else began.send_signal(signal.SIGTERM)
-    assert began.wait(120) == (130 if to_all else 143)
+    os.killpg(began.pid, number) if to_all else began.send_signal(number)
+    assert began.wait(120) == 128 + number
     jobs = all_jobs(tmp_path)
     assert [job.status.standing() for job in jobs] == ["stopped"] * 2
     assert all((job.checkpoints.last_step() or 0) > 0 for job in jobs)

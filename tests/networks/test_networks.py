@@ -41,6 +41,7 @@ def test_fourier_features_are_sines_and_cosines_an_octave_apart() -> None:
     wanted = [0.5, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, -1.0, -1.0, 1.0]  # x, sin πx, sin 2πx, cos πx, cos 2πx
     torch.testing.assert_close(found, torch.tensor([wanted]), atol=1e-6, rtol=0)
     assert MLPDiscriminator([2], [8], octaves=2)(torch.randn(3, 2)).shape == (3,)
+    assert MLPGenerator([2], 4, [8], octaves=3)(torch.randn(3, 4)).shape == (3, 2)
 
 
 @pytest.mark.parametrize("size", [16, 28, 32, 64, 128])

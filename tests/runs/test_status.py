@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import platform
@@ -214,3 +215,15 @@ def test_a_full_disk_leaves_a_status_that_can_be_read(tmp_path: Path, monkeypatc
     file.judge([{"name": "x", "evidence": "e" * 2**20}])
     file.end("failed", "full")
     assert (file.read().status, file.read().reason) == ("failed", "full")
+
+
+def test_who_asks_whether_a_run_lives_misleads_nobody_who_asks_too(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    with run.status.owned():
+        run.status.begin("gantrain", "cpu")
+    with open(run.status.lock.file) as asker:
+        fcntl.flock(asker, fcntl.LOCK_SH)
+        assert run.status.lock.is_held() is False
+        assert run.status.standing() == "died"
+        RunFolder(tmp_path).status.end("failed", "known")
+    assert run.status.read().reason == "known"

@@ -151,3 +151,27 @@ def test_a_signal_while_runs_begin_is_for_all_of_them() -> None:
     outcomes = train_together([run(number) for number in range(3)], print)
     assert [type(outcome) for outcome in outcomes] == [Stopped] * 3
     assert begun == [0, 1, 0], "the first is told, and the third never begins"
+
+
+def test_a_second_signal_stops_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes while one of them evaluates, say."""
+    monkeypatch.setattr("gantrain.training.replicas.Replicas", lambda *_: None)
+    ended: list[int] = []
+
+    def run(number: int) -> Training[None]:
+        try:
+            for _ in range(9):
+                yield Nothing(None, Progress(), True)  # type: ignore[arg-type]
+                if number == 1:
+                    raise Stopped(signal.SIGTERM)
+        finally:
+            ended.append(number)
+
+    outcomes = train_together([run(number) for number in range(3)], print)
+    assert [type(outcome) for outcome in outcomes] == [Stopped] * 3
+    assert ended == [1, 0, 2]
+
+
+class Nothing(Due):
+    def play(self) -> None:
+        """A round of nothing."""
