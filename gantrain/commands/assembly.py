@@ -129,8 +129,6 @@ def build_metrics(cfg: DictConfig, source: Source, game: Game) -> dict[str, Metr
     known, spaces, metrics = list(cfg.metrics.known), list(cfg.metrics.spaces), {}
     for name in cfg.metrics.use:
         described = metric_named(name, cfg.metrics)
-        if described is None and not known:
-            raise UserError(f"metrics.use names {name}, but metrics.known is empty: leave it as it is, or use none")
         if described is None and name not in known:
             raise UserError(
                 f"metrics.use: there is no metric {name}{nearest(name, known)} (one of: {', '.join(known)}; "

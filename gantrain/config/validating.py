@@ -64,6 +64,8 @@ def _check_numbers(typed: DictConfig) -> None:
         raise UserError(str(error)) from error
     if typed.trainer.reuse_fakes not in (True, False, "auto"):
         raise UserError(f"trainer.reuse_fakes should be true, false or auto, got {typed.trainer.reuse_fakes}")
+    if not typed.metrics.known:
+        raise UserError("metrics.known is empty, which holds all that metrics.use may name: leave it as it is")
     if typed.trainer.batch_size % typed.trainer.accumulate:
         raise UserError(
             f"trainer.batch_size={typed.trainer.batch_size} cannot be played in trainer.accumulate="

@@ -56,7 +56,7 @@ CASES = [
     (["dataset=array"], "dataset.path"),
     (["metrics.use=[modes]"], "dataset=ring8"),
     (["metrics.use=[mods]"], "did you mean modes"),
-    (["dataset=ring8", "metrics.use=[modes]", "~metrics.known"], "metrics.known is empty: leave it as it is"),
+    (["dataset=ring8", "~metrics.known"], "metrics.known is empty, which holds all that metrics.use may name"),
     (["run={tmp}/none"], "no such folder"),
     (["run={tmp}"], "no checkpoint"),
     (["init_from={tmp}/none"], "no run"),
