@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hydra import compose as hydra_compose
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from gantrain.config.places import data_folder
 
@@ -26,7 +26,9 @@ def augment_few(cfg: DictConfig, source: Any, say: Callable[[str], None]) -> Non
     """
     groups = cfg.choices.groups
     named = any(word.partition("=")[0].lstrip("+~") == "tricks" for word in cfg.choices.overrides)
-    augmented = any(name in tricks for name in AUGMENTING for tricks in (cfg.tricks, cfg.loss.get("tricks") or {}))
+    brought = cfg.loss.get("tricks")
+    there = [*cfg.tricks, *(brought if OmegaConf.is_dict(brought) else ())]  # anything else is refused later
+    augmented = any(name in there for name in AUGMENTING)
     experiment = groups.get("experiment") not in (None, *cfg.recipes)
     if named or augmented or "tricks" not in groups or experiment or cfg.debug.overfit is not None:
         return

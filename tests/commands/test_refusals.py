@@ -56,6 +56,7 @@ CASES = [
     (["dataset=array"], "dataset.path"),
     (["metrics.use=[modes]"], "dataset=ring8"),
     (["metrics.use=[mods]"], "did you mean modes"),
+    (["dataset=ring8", "loss=wgan", "loss.tricks=true"], "loss.tricks"),
     (["dataset=ring8", "~metrics.known"], "metrics.known is empty, which holds all that metrics.use may name"),
     (["run={tmp}/none"], "no such folder"),
     (["run={tmp}"], "no checkpoint"),
