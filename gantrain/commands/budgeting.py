@@ -64,7 +64,7 @@ def planned(words: Sequence[str], cfg: DictConfig, config_name: str, console: Co
         ranks: how many processes train together.
 
     Raises:
-        UserError: the config cannot be completed, gives a budget and a length, or a budget for several processes.
+        UserError: the config cannot be completed, gives a budget and a length, or a budget for several processes or runs.
     """
     named = {override.key_or_group for override in parse(words, config_name)}
     own = complete(cfg, console.say_once)
@@ -82,7 +82,7 @@ def planned(words: Sequence[str], cfg: DictConfig, config_name: str, console: Co
     candidates = {recipe: [f"experiment={recipe}", *judged] for recipe in recipes}
     if budget == "auto" and choose_device(own.trainer.device).type != "cpu":
         return _worth(own, candidates, with_words, console)
-    budget = _for_one_process(ON_CPU if budget == "auto" else budget, ranks)
+    budget = _for_one_run(ON_CPU if budget == "auto" else budget, ranks, own.trainer.replicas)
     seconds = 60 * minutes_of(budget)
     worth = {recipe: (recipes[recipe], more) for recipe, more in candidates.items()}
     chosen, speed = _widest(own, worth, with_words, seconds, console.say_once)
@@ -101,7 +101,9 @@ def planned(words: Sequence[str], cfg: DictConfig, config_name: str, console: Co
     return final
 
 
-def _for_one_process(budget: str, ranks: int) -> str:
+def _for_one_run(budget: str, ranks: int, replicas: int) -> str:
+    if replicas > 1:
+        raise UserError(f"budget={budget} is of one run: set trainer.steps for trainer.replicas={replicas}")
     if ranks > 1:
         raise UserError(
             f"budget={budget} measures how fast one process trains, but there are {ranks}: set trainer.minutes or "

@@ -15,14 +15,20 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in SIGNS)
 
 
-def out_of_memory(error: BaseException, cfg: DictConfig) -> MemoryError:
-    """The same error in one sentence, with what was held at once and what to try."""
+def out_of_memory(error: BaseException, cfg: DictConfig, at_once: int = 1) -> MemoryError:
+    """The same error in one sentence, with what was held at once and what to try.
+
+    Args:
+        at_once: how many runs trained at once.
+    """
     trainer = cfg.trainer
     batch_size, accumulate = trainer.batch_size, trainer.accumulate
     reason = " ".join(str(error).split()).split(". ")[0].rstrip(".") or "out of memory"
     parts = f" in trainer.accumulate={accumulate} parts" if accumulate > 1 else ""
     tries = []
-    if batch_size % (2 * accumulate) == 0 and batch_size // (2 * accumulate) >= 2:
+    if at_once > 1:
+        tries.append(f"trainer.replicas={at_once // 2}" if at_once > 3 else "one seed after the other, -m seed=0,1,…")
+    if at_once == 1 and batch_size % (2 * accumulate) == 0 and batch_size // (2 * accumulate) >= 2:
         tries.append(f"trainer.accumulate={2 * accumulate}, which holds half as much at a time and learns the same")
     if batch_size >= 4:
         tries.append(f"trainer.batch_size={batch_size // 2}")

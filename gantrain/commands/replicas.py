@@ -65,7 +65,7 @@ def train_replicas(
             held.enter_context(job.held(wait=False))
             its_console = OfSeed(seed) if number == 0 else Console(log_only=True)
             held.callback(its_console.close)
-            trainings.append(training(its, its_console, command, job, quiet=True))
+            trainings.append(training(its, its_console, command, job, quiet=True, at_once=len(seeds)))
         outcomes = train_together(trainings, console.say)
     for job, outcome in zip(folder.jobs(), outcomes, strict=True):
         if isinstance(outcome, Exception) and job.status.read().status is None:  # it failed before it began
@@ -81,7 +81,6 @@ def _check(cfg: DictConfig) -> None:
     """Raises UserError where the config asks for what runs that go in step cannot do."""
     trainer = cfg.trainer
     unfit = {
-        "budget": (cfg.budget is not None, "is of one run: set budget=null and trainer.steps"),
         "trainer.accumulate": (trainer.accumulate > 1, "plays turns in parts: set trainer.accumulate=1"),
         "trainer.reuse_fakes": (trainer.reuse_fakes is True, "joins two turns: set trainer.reuse_fakes=false"),
         "trainer.execution": (

@@ -73,6 +73,7 @@ def training(
     state: Mapping[str, Any] | None = None,
     quiet: bool = False,
     ranks: Ranks = ALONE,
+    at_once: int = 1,
 ) -> Training[dict[str, float]]:
     """A run of a complete config, from its folder to its report; it gives the final figures.
 
@@ -82,6 +83,7 @@ def training(
         state: a checkpoint to go on from.
         quiet: leave out the closing hints.
         ranks: the processes that train together, of which this is the first; the others `follow`.
+        at_once: how many runs this process trains at once.
 
     Raises:
         UserError: before anything is written.
@@ -105,8 +107,9 @@ def training(
             reported_at_the_end(folder, cfg, console),
             _open_run(cfg, parts, rounds, real_data, folder, console, render_picture, logged_at(state)) as run,
         ):
-            begin_run = partial(_begin_run, run, folder, command, f"{parts.machine}{ranks}", real)
-            figures = yield from _train_guarded(run, begin_run, cfg, folder, quiet)
+            machine = f"{parts.machine}{ranks}" + (f", one of {at_once} runs at once" if at_once > 1 else "")
+            begin_run = partial(_begin_run, run, folder, command, machine, real)
+            figures = yield from _train_guarded(run, begin_run, cfg, folder, quiet, at_once)
             run.recorder.settings(chosen_settings(cfg), figures or _totals(run.recorder))
     if not quiet:
         say_what_next(folder, console)
@@ -218,7 +221,7 @@ def limits_of(cfg: DictConfig, metrics: Mapping[str, Metric]) -> Limits:
 
 
 def _train_guarded(
-    run: Run, begin_run: Callable[[], None], cfg: DictConfig, folder: RunFolder, quiet: bool
+    run: Run, begin_run: Callable[[], None], cfg: DictConfig, folder: RunFolder, quiet: bool, at_once: int
 ) -> Training[dict[str, float]]:
     """The loop, with status.json telling from its beginning how it stands and how it ended, and a verdict."""
     try:
@@ -243,7 +246,7 @@ def _train_guarded(
             run.watch.add(found)
             say_verdict(run, {}, quiet)
         else:
-            error = out_of_memory(error, cfg) if is_out_of_memory(error) else error
+            error = out_of_memory(error, cfg, at_once) if is_out_of_memory(error) else error
             folder.status.end("failed", f"{type(error).__name__}: {error}")
             say_failure(run, error)
         run.console.note(told)

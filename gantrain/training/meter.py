@@ -39,8 +39,9 @@ class Meter:
     def begin_step(self) -> None:
         """Counts the steps at whose beginning a sum is still a number: the device knows then when it ceased to be."""
         self._steps += 1
-        for page, finite in zip(self._pages, self._finite, strict=True):
-            finite.add_(page.isfinite())
+        if self._mean_of_all is None:
+            for page, finite in zip(self._pages, self._finite, strict=True):
+                finite.add_(page.isfinite())
 
     def add(self, tag: str, value: Tensor) -> None:
         if tag not in self._places:

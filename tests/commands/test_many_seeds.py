@@ -29,6 +29,7 @@ def test_each_seed_is_a_run_of_its_own(tmp_path: Path) -> None:
     runs = runs_in(together)
     assert [run.path.name for run in runs] == ["000-seed5", "001-seed6", "002-seed7"]
     assert all(run.status.read().status == "finished" and run.report.is_file() for run in runs)
+    assert all(str(run.status.read().machine).endswith(", one of 3 runs at once") for run in runs)
     (own,) = map(RunFolder, alone.glob("*/*"))
     assert runs[1].read_config().replace(str(together), "") == own.read_config().replace(str(alone), "")
     mine, its = own.numbers.read(), runs[1].numbers.read()
@@ -65,6 +66,14 @@ def test_what_cannot_be_played_at_once_is_refused(tmp_path: Path, capsys: pytest
         assert main([*words, word]) == 2
         assert "trainer.replicas=2 trains seeds at once, but" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_budget_is_refused_before_anything_is_measured(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("gantrain.commands.budgeting.measure_speed", lambda *_: pytest.fail("measured"))
+    assert main(["dataset=ring8", "budget=1m", "trainer.replicas=2"]) == 2
+    assert "budget=1m is of one run: set trainer.steps for trainer.replicas=2" in capsys.readouterr().err
 
 
 def test_one_that_fails_leaves_the_others_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

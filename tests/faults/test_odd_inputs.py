@@ -102,3 +102,6 @@ def test_what_is_out_of_memory() -> None:
     told = str(out_of_memory(MemoryError(), cfg))
     assert told.startswith("out of memory, with trainer.batch_size=6 in trainer.accumulate=3 parts: start anew with")
     assert "accumulate=6" not in told, "one sample at a time is none that batch norm could use"
+    told = str(out_of_memory(MemoryError(), config("dataset=ring8"), at_once=10))
+    assert "start anew with trainer.replicas=5; trainer.batch_size=" in told
+    assert "accumulate" not in told, "which runs that train at once refuse"

@@ -31,6 +31,8 @@ def cost_of(records: Iterable[Record]) -> Cost:
         if batch is None or speed is None:
             continue
         devices = re.search(r", (\d{1,5}) processes", record.status.machine or "")
+        shared = re.search(r", one of ([1-9]\d{0,4}) runs at once", record.status.machine or "")
+        share = int(devices[1] if devices else 1) / int(shared[1] if shared else 1)
         origin = record.folder.origin.read()
         before = origin.step if origin is not None else 0  # what a fork came from has its own cost
         for step, rate in zip(speed.steps, speed.values, strict=True):
@@ -38,5 +40,5 @@ def cost_of(records: Iterable[Record]) -> Cost:
                 continue
             shown, before = (step - before) * int(batch[1]), step
             images += shown
-            seconds += shown / rate * int(devices[1] if devices else 1) if rate else 0.0
+            seconds += share * shown / rate if rate else 0.0
     return Cost(seconds, images)

@@ -72,6 +72,10 @@ def test_the_cost_is_the_time_of_training_and_the_images(tmp_path: Path) -> None
     assert (cost.images, cost.seconds) == (20 * 50, pytest.approx(20 * 50 / 100))  # at 100 images a second
     both = Record.read(run_in(tmp_path / "b", steps=20, config=config, machine="cuda, fp32, 4 processes"))
     assert cost_of([alone, both]).seconds == pytest.approx(5 * cost.seconds)
+    third = Record.read(run_in(tmp_path / "d", steps=20, config=config, machine="cpu, fp32, one of 3 runs at once"))
+    assert cost_of([third]).seconds == pytest.approx(cost.seconds / 3), "the clock is that of all three"
+    stranger = Record.read(run_in(tmp_path / "e", steps=20, config=config, machine="cpu, one of 0 runs at once"))
+    assert cost_of([stranger]).seconds == pytest.approx(cost.seconds)
     assert cost_of([Record.read(run_in(tmp_path / "c", config="batch_size: x"))]).images == 0
     fork = run_in(tmp_path / "d", steps=20, config=config)
     fork.origin.write(Origin("a", 8, ["loss=hinge"]))
