@@ -64,7 +64,7 @@ def planned(words: Sequence[str], cfg: DictConfig, config_name: str, console: Co
         ranks: how many processes train together.
 
     Raises:
-        UserError: the config cannot be completed, gives a budget and a length, or a budget for several processes or runs.
+        UserError: the config cannot be completed, gives a budget and a length, or one for several runs or processes.
     """
     named = {override.key_or_group for override in parse(words, config_name)}
     own = complete(cfg, console.say_once)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,11 +19,15 @@ from gantrain.report.sinks import Ended, Sink, sinks_of
 from gantrain.report.sounds import Page, SoundPage, one_after_another, wav_bytes
 from gantrain.runs import RunFolder
 
+ROOM = 2**20
+"""Bytes that are free where a sink goes on that a full disk ended."""
+
 
 class Recorder:
     """Writes what a run logs into its folder, and hands it to its sinks.
 
-    A sink that fails is left out from then on, which is said once: what is in the folder is whole without it.
+    A sink that fails is left out from then on, which is said once: what is in the folder is whole without it. One
+    in the folder itself, which a full disk ended, goes on when a checkpoint is due and there is room.
 
     Args:
         folder: of the run.
@@ -47,6 +53,7 @@ class Recorder:
         self.folder = folder
         self._sinks, self._chosen, self._say = sinks_of(sinks), dict(chosen or {}), say
         self._said: set[str] = set()
+        self._waiting: set[str] = set()
         folder.samples.make()
         self._open(step, logged)
 
@@ -60,7 +67,11 @@ class Recorder:
         self._each(lambda sink: sink.flush())
         with suppress(OSError):  # of a disk that fails: saving will tell
             self.folder.numbers.sync()
-        return self.folder.logged()
+            self._bring_back()
+        logged = self.folder.logged()
+        if not self._waiting:
+            self._marked, self._marked_step = logged, self.folder.numbers.last_step() or 0
+        return logged
 
     def _open(self, step: int, logged: Mapping[str, int] | None) -> None:
         kept = self.folder.rewind(step, logged)
@@ -69,6 +80,22 @@ class Recorder:
         for line in kept:
             self.latest |= {tag: value for tag, value in line.items() if tag != "step" and value is not None}
         self._each(lambda sink: sink.open(self.folder, step, self._chosen))
+        self._marked, self._marked_step = self.folder.logged(), step
+
+    def _bring_back(self) -> None:
+        """Sinks that wait for room go on from the last mark, with the numbers since then."""
+        if not self._waiting or shutil.disk_usage(self.folder.path).free < ROOM:
+            return
+        self.folder.rewind_events(self._marked)
+        missed = self.folder.numbers.since(self._marked.get(self.folder.numbers.file.name, 0))
+        for name, sink in sinks_of(sorted(self._waiting)).items():
+            sink.open(self.folder, self._marked_step, self._chosen)
+            for line in missed:
+                step = line.pop("step")
+                sink.numbers({tag: math.nan if value is None else value for tag, value in line.items()}, step)
+            self._sinks[name] = sink
+            self._say(f"log.sinks: {name} goes on; pictures that it lacks are in {self.folder.samples.path.name}/")
+        self._waiting.clear()
 
     def _each(self, do: Callable[[Sink], None]) -> None:
         for name, sink in list(self._sinks.items()):
@@ -79,6 +106,9 @@ class Recorder:
             except Exception as error:  # a tracker's network, its account, its disk
                 del self._sinks[name]
                 reason = " ".join(str(error).split()) or type(error).__name__
+                if sink.in_folder and isinstance(error, OSError):
+                    self._waiting.add(name)
+                    reason += "; it is tried again at the next checkpoint"
                 self._say(f"log.sinks: {name} failed, and the run goes on without it: {reason}")
 
     def numbers(self, values: Mapping[str, float], step: int) -> None:

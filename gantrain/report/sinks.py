@@ -29,6 +29,9 @@ PROJECT = "gantrain"
 class Sink(ABC):
     """One place that a run's numbers go to. A run that goes on continues what it began there."""
 
+    in_folder = False
+    """Whether it writes files of the run's own folder, which can be cut to what they were and be gone on with."""
+
     @abstractmethod
     def open(self, folder: RunFolder, step: int, chosen: Mapping[str, Any]) -> None:
         """Begins, or goes on at a step.
@@ -71,6 +74,8 @@ class Sink(ABC):
 
 class TensorBoard(Sink):
     """Event files in the run's own folder."""
+
+    in_folder = True
 
     def __init__(self) -> None:
         self._board: SummaryWriter | None = None

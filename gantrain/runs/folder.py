@@ -114,15 +114,24 @@ class RunFolder:
             for partial in folder.glob(".*.part"):  # what a killed run was writing
                 if not partial.name.startswith(f".{self.status.file.name}"):  # which is written while this goes on
                     partial.unlink(missing_ok=True)
-        for file in self._events() if logged is not None else ():
+        if logged is not None:
+            self.rewind_events(logged)
+        self.samples.rewind(step)
+        return self.numbers.open(step, None if logged is None else logged.get(self.numbers.file.name, 0))
+
+    def rewind_events(self, logged: Mapping[str, int]) -> None:
+        """Drops what TensorBoard was told after `logged` said this.
+
+        Raises:
+            UserError: one of its files is a link.
+        """
+        for file in self._events():
             size = refuse_link(file).stat().st_size
-            stays = (logged or {}).get(file.name)
+            stays = logged.get(file.name)
             if stays is None:
                 file.unlink()
             elif 0 <= stays < size:
                 os.truncate(file, stays)
-        self.samples.rewind(step)
-        return self.numbers.open(step, None if logged is None else logged.get(self.numbers.file.name, 0))
 
     def _events(self) -> list[Path]:
         return sorted(self.path.glob("events.out.tfevents.*"))

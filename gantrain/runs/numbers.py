@@ -38,6 +38,10 @@ class LoggedNumbers:
         """
         return _lines(self._bytes())
 
+    def since(self, size: int) -> list[dict[str, Any]]:
+        """The lines after so many bytes."""
+        return _lines(self._bytes()[size:])
+
     def last_step(self) -> int | None:
         """The step that was logged last, from the end of the file alone; None where there is none, or it is a link."""
         with suppress(OSError, UserError), read(self.file) as stream:
@@ -89,8 +93,9 @@ class LoggedNumbers:
         return True
 
     def sync(self) -> None:
-        """Waits until the disk has every line."""
+        """Waits until the disk has every line for which there is room."""
         if self._stream is not None:
+            self._write_waiting()
             os.fsync(self._stream.fileno())
 
     def close(self) -> None:

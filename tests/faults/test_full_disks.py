@@ -13,10 +13,12 @@ import numpy as np
 import pytest
 import torch
 from conftest import CPU, Command, lines_of, only_run
+from killing import events
 from PIL import Image
 
 from gantrain.data import DataContext, Digits, ImageFolder
 from gantrain.errors import UserError
+from gantrain.report.recorder import Recorder
 from gantrain.runs import CheckpointFiles, RunFolder, load_checkpoint
 from gantrain.training.rounds import Rounds
 
@@ -135,6 +137,30 @@ def test_packing_says_it_and_leaves_nothing(disk: Path, tmp_path: Path) -> None:
         with pytest.raises(UserError, match="packing the data needs more room than"):
             source.open(DataContext(tmp_path, CPU, cache=disk))
         assert not list(disk.iterdir())
+
+
+def test_tensorboard_goes_on_when_there_is_room(disk: Path) -> None:
+    values, said = {f"loss/{k:03}": float(k) for k in range(200)}, list[str]()
+    with Recorder(RunFolder(disk), say=said.append) as recorder:
+        for step in (1, 2):
+            recorder.numbers(values, step)
+        recorder.mark()
+        for step, room in ((3, 0), (4, 0), (5, 2**18)):
+            fill(disk)
+            os.truncate(disk / "others", (disk / "others").stat().st_size - room)
+            recorder.numbers(values, step)
+            recorder.mark()
+        assert any("log.sinks: tensorboard failed" in line for line in said)
+        (disk / "others").unlink()
+        recorder.numbers(values, 6)
+        recorder.mark()
+        assert said[-1] == "log.sinks: tensorboard goes on; pictures that it lacks are in samples/"
+        recorder.numbers(values, 7)
+    assert len(said) == 3, said
+    shown = events(disk)
+    assert len(shown) == 200
+    for k, tag in enumerate(sorted(shown)):
+        assert shown[tag] == [(step, float(k)) for step in range(1, 8)], "none is lacking, and none is twice"
 
 
 def test_where_nothing_can_be_written_is_said_first(gantrain: Command, tmp_path: Path) -> None:
