@@ -143,7 +143,8 @@ def build_metrics(cfg: DictConfig, source: Source, game: Game) -> dict[str, Metr
         if space is not None and space.of_the_run:
             _check_health_only(name, metrics[name], cfg.metrics.best, game)
         if metrics[name].needs_classifier and not game.classifies:
-            raise UserError(f"metric {name} needs a game with a classifier, such as model=sgan: leave it out")
+            way_out = "take model=sgan, or model=infogan with codes of values, model.categorical=[10]; or leave it out"
+            raise UserError(f"metric {name} needs a game with a classifier: {way_out}")
         if metrics[name].needs_labels and not gives_labels(game):
             raise UserError(f"metric {name} needs a game that gives samples labels, such as model=cgan: leave it out")
         if metrics[name].needs_domains and not game.pairs_domains:
