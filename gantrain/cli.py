@@ -15,6 +15,7 @@ from gantrain.commands.help import command_help, general_help
 from gantrain.commands.together import is_follower, started_together
 from gantrain.errors import Stopped, UserError
 from gantrain.signals import raised_signals
+from gantrain.terminal import print_any_letters, show
 from gantrain.untrusted import printable_lines
 
 INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
@@ -24,19 +25,20 @@ INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; the exit code: 0 done, 1 failed while running, 2 the user's mistake, 128 + signal stopped."""
     words = list(sys.argv[1:] if argv is None else argv)
+    print_any_letters()
     try:
         with raised_signals():
             return _run(words)
     except UserError as error:
         if not is_follower():
-            print(f"gantrain: {printable_lines(str(error))}", file=sys.stderr)
+            show(f"gantrain: {printable_lines(str(error))}", sys.stderr)
         return 2
     except Stopped as stopped:
         if not is_follower():
-            print(f"gantrain: stopped by {stopped.name}", file=sys.stderr)
+            show(f"gantrain: stopped by {stopped.name}", sys.stderr)
         return stopped.exit_code
     except KeyboardInterrupt:
-        print("gantrain: interrupted", file=sys.stderr)
+        show("gantrain: interrupted", sys.stderr)
         return 130
     except BrokenPipeError:  # the reader, such as head, went away
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -44,10 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get("GANTRAIN_TRACEBACK"):
             raise
-        print(f"gantrain: {type(error).__name__}: {printable_lines(str(error))}", file=sys.stderr)
-        print(
-            "gantrain: set GANTRAIN_TRACEBACK=1 to see where; run.log in the run's folder has it too", file=sys.stderr
-        )
+        show(f"gantrain: {type(error).__name__}: {printable_lines(str(error))}", sys.stderr)
+        show("gantrain: set GANTRAIN_TRACEBACK=1 to see where; run.log in the run's folder has it too", sys.stderr)
         return 1
 
 
@@ -77,9 +77,9 @@ def _run(words: list[str]) -> int:
 
     prepared = [prepare(word, flags.multirun) for word in overrides]
     if flags.cfg or flags.info or flags.shell_completion or flags.hydra_help:
-        from gantrain.commands.show import show
+        from gantrain.commands.show import show as show_config
 
-        return show(flags, command, prepared)
+        return show_config(flags, command, prepared)
     return COMMANDS[command](flags, prepared)
 
 

@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TypeVar
 
@@ -168,4 +168,5 @@ def _obeyed() -> Handlers:
 def say(text: str) -> None:
     """Past Python's buffers, which may be in use by what the signal came into."""
     start = "\n" if sys.stderr is not None and sys.stderr.isatty() else ""
-    os.write(2, f"{start}gantrain: {text}\n".encode())
+    with suppress(OSError):  # the terminal was closed: nobody reads it
+        os.write(2, f"{start}gantrain: {text}\n".encode())

@@ -115,7 +115,7 @@ def test_a_run_may_be_judged_afterwards(run: Path, tmp_path: Path) -> None:
     shutil.copytree(run, copy)
     folder = RunFolder(copy)
     lines = [{k: v for k, v in line.items() if not k.startswith("metrics/")} for line in folder.numbers.read()]
-    folder.numbers.put("".join(json.dumps(line) + "\n" for line in lines))
+    folder.numbers.put("".join(json.dumps(line) + "\n" for line in lines).encode())
     with pytest.raises(UserError, match="has no figure metrics/mind_pixels"):
         SPEEDRUN.speedrun_of(copy, TAG)
     for step, samples, figure in [(2, 100, 5.0), (4, 100, 4.0), (4, 50, 9.0), (2, 100, 3.0)]:

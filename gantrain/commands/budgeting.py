@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from omegaconf import DictConfig
 
 from gantrain.commands.assembly import build_game
+from gantrain.commands.memory_advice import OutOfMemory, memory_advised
 from gantrain.commands.parts import begin, build_parts, build_rounds
 from gantrain.config import complete, compose, left_to_budget, minutes_of, names_recipe, parse
 from gantrain.errors import UserError
@@ -156,7 +157,7 @@ def _widest(
             break
         try:
             speed = measure_speed(with_words(*more), seconds, say)
-        except UserError:
+        except (UserError, OutOfMemory):
             continue
         if wanted * speed.per_step > SHARE * seconds:
             break
@@ -175,12 +176,16 @@ def measure_speed(cfg: DictConfig, seconds: float, say: Callable[[str], None]) -
     Args:
         seconds: of the whole run, of which this takes a small part.
         say: is told what is done to the data.
+
+    Raises:
+        OutOfMemory: it does not fit.
     """
-    parts = build_parts(cfg, None, say)
-    with closing(parts.source.open(parts.context)) as batches:
-        rounds = build_rounds(cfg, parts, batches, say)
-        begin(rounds)
-        per_step = _seconds_per_step(rounds, min(max(MEASURED * seconds, LEAST), MOST))
+    with memory_advised(cfg):
+        parts = build_parts(cfg, None, say)
+        with closing(parts.source.open(parts.context)) as batches:
+            rounds = build_rounds(cfg, parts, batches, say)
+            begin(rounds)
+            per_step = _seconds_per_step(rounds, min(max(MEASURED * seconds, LEAST), MOST))
     return Speed(per_step, str(parts.machine))
 
 

@@ -21,6 +21,7 @@ from gantrain.config import complete, compose
 from gantrain.errors import UserError
 from gantrain.report.console import Console
 from gantrain.runs import Origin, RunFolder, find_checkpoint, load_checkpoint
+from gantrain.training.checkpoints import logged_at
 from gantrain.training.ranks import ALONE
 from gantrain.training.state import Progress
 
@@ -63,8 +64,9 @@ def fork(
     source = RunFolder.of(file)
     changed = {"progress": asdict(progress), "config": OmegaConf.to_yaml(cfg)}
     merged = {**state, **_state_of(cfg, old, state, str(file), console), **changed}
-    folder = source.fork(place_of_fork(source, cfg), merged)
-    folder.numbers.drop_figures(progress.step)  # they are those of the run as it was
+    merged["logged"] = logged_at(state)
+    folder = source.fork(place_of_fork(source, cfg), merged, changed=True)
+    merged["logged"] = folder.logged()
     folder.origin.write(Origin(str(source.path.resolve()), progress.step, list(words)))
     console.say(f"forked from step {progress.step:,} of {source}, with {' '.join(words)}")
     try:

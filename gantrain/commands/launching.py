@@ -22,6 +22,7 @@ from gantrain.errors import UserError
 from gantrain.report.tables import short
 from gantrain.runs import JobFolder, SweepFolder
 from gantrain.signals import raised_signals, say
+from gantrain.terminal import show
 
 EXTRAS = {"joblib": "joblib", "submitit_local": "submitit", "submitit_slurm": "submitit", "ray": "ray"}
 """Launchers with settings of ours, and the extra of gantrain that brings each."""
@@ -156,7 +157,7 @@ def followed(launcher: Launcher, folder: SweepFolder) -> Iterator[None]:
             _say_news(folder, known)
             waited += LOOK_EVERY
             if waited >= REPORT_EVERY:
-                report_sweep(folder, print)
+                report_sweep(folder, show)
                 waited = 0.0
         _say_news(folder, known)
 
@@ -210,7 +211,7 @@ def _say_news(folder: SweepFolder, known: dict[str, str | None]) -> None:
         standing = job.status.standing()
         if standing is not None and known.get(job.path.name) != standing:
             known[job.path.name] = standing
-            print(outcome(job), flush=True)
+            show(outcome(job))
 
 
 def outcome(job: JobFolder) -> str:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from omegaconf import DictConfig
 
 SIGNS = ("not enough memory", "can't allocate memory", "out of memory", "bad allocation")
 """In the words of PyTorch's RuntimeError of the CPU, and of libraries of a device."""
+
+
+class OutOfMemory(MemoryError):
+    """What to try is in the sentence."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -15,7 +22,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in SIGNS)
 
 
-def out_of_memory(error: BaseException, cfg: DictConfig, at_once: int = 1) -> MemoryError:
+def out_of_memory(error: BaseException, cfg: DictConfig, at_once: int = 1) -> OutOfMemory:
     """The same error in one sentence, with what was held at once and what to try.
 
     Args:
@@ -36,4 +43,19 @@ def out_of_memory(error: BaseException, cfg: DictConfig, at_once: int = 1) -> Me
         tries.append("trainer.precision=bf16")
     tries += ["smaller networks or a smaller dataset.image_size"]
     tried = "; ".join(tries[:-1]) + f"; or {tries[-1]}" if len(tries) > 1 else tries[0]
-    return MemoryError(f"{reason}, with trainer.batch_size={batch_size}{parts}: start anew with {tried}")
+    return OutOfMemory(f"{reason}, with trainer.batch_size={batch_size}{parts}: start anew with {tried}")
+
+
+@contextmanager
+def memory_advised(cfg: DictConfig, at_once: int = 1) -> Iterator[None]:
+    """Inside, an error for want of memory is told with what to try.
+
+    Raises:
+        OutOfMemory: there was one.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, OutOfMemory) or not is_out_of_memory(error):
+            raise
+        raise out_of_memory(error, cfg, at_once) from error

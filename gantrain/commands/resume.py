@@ -44,14 +44,13 @@ def resume(
     folder.status.refuse_if_running()
     with folder.status.owned() if same else nullcontext():
         if state is None and (folder.checkpoints.has_any or not same):
-            state = folder.checkpoints.load_last(console.say)
+            state = folder.checkpoints.load_last(console.say, set_aside=same)
         if state is None:
             cfg = change(config_of({"config": folder.read_config()}, str(path)), overrides)
             console.say("nothing was saved yet: beginning anew")
             return train(cfg, console, command, folder, None, quiet, ranks)
         cfg, state = _to_go_on(folder, state, same, overrides, console)
         if same:
-            folder.checkpoints.set_aside(state["progress"]["step"])
             return train(cfg, console, command, folder, state, quiet, ranks)
     folder = folder.fork(place_of_fork(folder, cfg), state)
     console.say(f"going on from {path} in a new folder")

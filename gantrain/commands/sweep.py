@@ -20,6 +20,7 @@ from gantrain.commands.sweep_words import Objective, check, expanded, swept_keys
 from gantrain.config import explained, hydra_at, implied, of_hydra, parse, quoted
 from gantrain.errors import Stopped, UserError
 from gantrain.runs import SweepFolder, SweepPlan
+from gantrain.terminal import show
 
 
 def sweep(
@@ -55,7 +56,7 @@ def sweep(
         folder.write_plan(SweepPlan(kept, own, config_name, objective.metric if trials is not None else None))
         jobs = Jobs(folder, swept_keys(parsed), command, launcher, objective, trials is not None)
         count = _count(parsed) if trials is None else trials_left(folder, trials)
-        print(f"sweep: {folder}  ({_extent(count, trials, objective)}{'' if launcher.here else f'; {launcher}'})")
+        show(f"sweep: {folder}  ({_extent(count, trials, objective)}{'' if launcher.here else f'; {launcher}'})")
         words = [*overrides, *(f"{key}={value}" for key, value in {**launcher.settings, **_places(folder)}.items())]
         if trials is not None:
             words += search_words(folder, parsed, objective, count, launcher.at_once)

@@ -24,6 +24,7 @@ from gantrain.options import is_group
 from gantrain.report.console import Console
 from gantrain.runs import JobFolder, SweepFolder
 from gantrain.signals import launched_by_another
+from gantrain.terminal import show
 
 LONGEST = 80
 """Letters of a job's label, at most."""
@@ -52,16 +53,22 @@ class Jobs:
         words = [word for word in hydra.overrides.task if not word.startswith("hydra.")]
         number = int(hydra.job.num)
         own = [word for word in words if not word.startswith("sweep.")]  # a search may be given more trials
-        job = self.folder.job(own, label(words, self.swept), None if self.searching else number)
+        try:
+            job = self.folder.job(own, label(words, self.swept), None if self.searching else number)
+        except OSError as error:
+            reason = error.strerror or error
+            raise UserError(
+                f"{self.folder} takes no more jobs ({reason}): make room, and finish it with run="
+            ) from error
         with job.held(wait=self.searching) as ours:
             if not ours:
-                print(f"job {job.path.name} is being run by another process")
+                show(f"job {job.path.name} is being run by another process")
                 return math.nan
             if job.status.read().status != "finished":
                 with nullcontext() if self.launcher.here else launched_by_another():
                     self._run(job, cfg, words, number)
         if self.launcher.here and self._report_is_old():
-            report_sweep(self.folder, print)
+            report_sweep(self.folder, show)
         return value_of(job, self.objective)
 
     def _run(self, job: JobFolder, cfg: DictConfig, words: Sequence[str], number: int) -> None:

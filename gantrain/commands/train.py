@@ -19,7 +19,7 @@ from gantrain.commands.assembly import plain
 from gantrain.commands.chosen import chosen_settings
 from gantrain.commands.dry import dry
 from gantrain.commands.evaluation import best_answers_of, evaluation_of
-from gantrain.commands.memory_advice import is_out_of_memory, out_of_memory
+from gantrain.commands.memory_advice import is_out_of_memory, memory_advised, out_of_memory
 from gantrain.commands.nonfinite_advice import nonfinite_advice
 from gantrain.commands.parts import Parts, begin, build_parts, build_rounds, open_data
 from gantrain.commands.pictures import picture_maker
@@ -91,26 +91,27 @@ def training(
         Exception: what failed while running; status.json says it too.
     """
     state = tell(ranks, cfg, state)
-    parts = build_parts(cfg, state, console.say_once, ranks)
-    with closing(open_data(parts, ranks)) as batches, closing(parts.real_data(batches)) as real_data:
-        rounds = build_rounds(cfg, parts, batches, console.say, ranks)
-        begin(rounds, again=state is not None)
-        if cfg.debug.dry:
-            return dry(rounds, console)
-        render_picture, real = picture_maker(parts.game, parts.source, batches, parts.machine, cfg.seed)
-        for metric in parts.metrics.values():
-            metric.prepare(real_data)
-        folder = folder or RunFolder.fresh(Path(cfg.outputs_dir).expanduser() / cfg.name)
-        _say_where(folder, ranks)
-        with (
-            folder.status.owned(),
-            reported_at_the_end(folder, cfg, console),
-            _open_run(cfg, parts, rounds, real_data, folder, console, render_picture, logged_at(state)) as run,
-        ):
-            machine = f"{parts.machine}{ranks}" + (f", one of {at_once} runs at once" if at_once > 1 else "")
-            begin_run = partial(_begin_run, run, folder, command, machine, real)
-            figures = yield from _train_guarded(run, begin_run, cfg, folder, quiet, at_once)
-            run.recorder.settings(chosen_settings(cfg), figures or _totals(run.recorder))
+    with memory_advised(cfg, at_once):
+        parts = build_parts(cfg, state, console.say_once, ranks)
+        with closing(open_data(parts, ranks)) as batches, closing(parts.real_data(batches)) as real_data:
+            rounds = build_rounds(cfg, parts, batches, console.say, ranks)
+            begin(rounds, again=state is not None)
+            if cfg.debug.dry:
+                return dry(rounds, console)
+            render_picture, real = picture_maker(parts.game, parts.source, batches, parts.machine, cfg.seed)
+            for metric in parts.metrics.values():
+                metric.prepare(real_data)
+            folder = folder or RunFolder.fresh(Path(cfg.outputs_dir).expanduser() / cfg.name)
+            _say_where(folder, ranks)
+            with (
+                folder.status.owned(),
+                reported_at_the_end(folder, cfg, console),
+                _open_run(cfg, parts, rounds, real_data, folder, console, render_picture, logged_at(state)) as run,
+            ):
+                machine = f"{parts.machine}{ranks}" + (f", one of {at_once} runs at once" if at_once > 1 else "")
+                begin_run = partial(_begin_run, run, folder, command, machine, real)
+                figures = yield from _train_guarded(run, begin_run, cfg, folder, quiet, at_once)
+                run.recorder.settings(chosen_settings(cfg), figures or _totals(run.recorder))
     if not quiet:
         say_what_next(folder, console)
     return figures

@@ -22,7 +22,7 @@ from gantrain.data.cache import cache_folder, made_once, mark_used, pack_folder,
 from gantrain.data.fitting import Fitting
 from gantrain.data.memory import free_memory
 from gantrain.data.originals import Originals
-from gantrain.data.wholeness import damage, room_in, write_sums
+from gantrain.data.wholeness import damage, room_in, write_sums, written_in
 from gantrain.errors import UserError
 
 
@@ -215,7 +215,8 @@ class PackedSource(Source):
     def _write(self, context: DataContext, folder: Path, facts: dict[str, Any]) -> None:
         work = context.cache / f".{folder.name}.{os.getpid()}"
         shutil.rmtree(work, ignore_errors=True)
-        work.mkdir(parents=True)
+        with written_in(context.cache):
+            work.mkdir(parents=True)
         try:
             for name, values in self.pack(context.data_dir.resolve(), work, context.say).items():
                 if isinstance(values, np.memmap):

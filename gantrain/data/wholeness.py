@@ -81,6 +81,23 @@ def allocated(file: Path, shape: Sequence[int], dtype: Any) -> np.memmap:
 
 
 @contextmanager
+def written_in(cache: Path) -> Iterator[None]:
+    """Inside, a cache that cannot be written to is told in a sentence.
+
+    Raises:
+        UserError: it cannot.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL:
+            raise
+        raise UserError(
+            f"the cache {cache} cannot be written to ({error.strerror or error}): set GANTRAIN_CACHE to one that can"
+        ) from error
+
+
+@contextmanager
 def room_in(folder: Path) -> Iterator[None]:
     """Inside, a full disk is told in a sentence.
 

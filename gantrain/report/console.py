@@ -11,6 +11,7 @@ from typing import TextIO
 
 from tqdm import tqdm
 
+from gantrain.terminal import unless_unread
 from gantrain.untrusted import printable, printable_lines
 
 
@@ -39,7 +40,7 @@ class Console:
     def show(self, text: str) -> None:
         """On the screen only, unless all goes to the log alone."""
         if not self.log_only:
-            with tqdm.external_write_mode(sys.stdout):
+            with unless_unread(sys.stdout), tqdm.external_write_mode(sys.stdout):
                 print(text, flush=True)
 
     def say_once(self, text: str) -> None:
@@ -108,8 +109,9 @@ class Bar:
         speed = (step - self._start) / max(elapsed, 1e-9)
         text = f"{self._text}  {speed * self._batch:,.0f} images/s"
         if self._bar is not None:
-            self._bar.set_postfix_str(text, refresh=False)
-            self._bar.update(step - self._bar.n)
+            with unless_unread(sys.stdout):
+                self._bar.set_postfix_str(text, refresh=False)
+                self._bar.update(step - self._bar.n)
         elif elapsed >= self._next or step == self._steps:
             left = min((self._steps - step) / speed, max(self._seconds - elapsed, 0.0))
             self._console.say(f"step {step:,} of {self._steps:,}  {text}  {clock(elapsed)} gone, {clock(left)} left")
@@ -117,7 +119,8 @@ class Bar:
 
     def close(self) -> None:
         if self._bar is not None:
-            self._bar.close()
+            with unless_unread(sys.stdout):
+                self._bar.close()
 
 
 def clock(seconds: float) -> str:

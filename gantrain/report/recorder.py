@@ -66,8 +66,8 @@ class Recorder:
         """How far everything is logged, for the checkpoint of this step; the disk has it then."""
         self._each(lambda sink: sink.flush())
         with suppress(OSError):  # of a disk that fails: saving will tell
-            self.folder.numbers.sync()
-            self._bring_back()
+            if self.folder.numbers.sync():
+                self._bring_back()
         logged = self.folder.logged()
         if not self._waiting:
             self._marked, self._marked_step = logged, self.folder.numbers.last_step() or 0
@@ -94,7 +94,7 @@ class Recorder:
                 step = line.pop("step")
                 sink.numbers({tag: math.nan if value is None else value for tag, value in line.items()}, step)
             self._sinks[name] = sink
-            self._say(f"log.sinks: {name} goes on; pictures that it lacks are in {self.folder.samples.path.name}/")
+            self._say_once(f"log.sinks: {name} goes on; pictures that it lacks are in {self.folder.samples.path.name}/")
         self._waiting.clear()
 
     def _each(self, do: Callable[[Sink], None]) -> None:
@@ -109,7 +109,7 @@ class Recorder:
                 if sink.in_folder and isinstance(error, OSError):
                     self._waiting.add(name)
                     reason += "; it is tried again at the next checkpoint"
-                self._say(f"log.sinks: {name} failed, and the run goes on without it: {reason}")
+                self._say_once(f"log.sinks: {name} failed, and the run goes on without it: {reason}")
 
     def numbers(self, values: Mapping[str, float], step: int) -> None:
         """Scalars, by tag; one line of metrics.jsonl. What is not finite is null there."""

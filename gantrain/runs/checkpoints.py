@@ -47,7 +47,8 @@ class CheckpointFiles:
 
     def by_step(self) -> list[Path]:
         """The checkpoints that are there for a step, oldest first."""
-        return sorted(file for file in self.path.glob("step_*.pt") if re.fullmatch(r"step_\d{8,}\.pt", file.name))
+        found = (file for file in self.path.glob("step_*.pt") if re.fullmatch(r"step_\d{8,}\.pt", file.name))
+        return sorted(found, key=_step_of)
 
     def last(self) -> Path | None:
         """The checkpoint of the latest step."""
@@ -56,7 +57,7 @@ class CheckpointFiles:
     def last_step(self) -> int | None:
         """The latest step for which there is a checkpoint."""
         last = self.last()
-        return None if last is None else int(last.stem[5:])
+        return None if last is None else _step_of(last)
 
     @property
     def has_any(self) -> bool:
@@ -75,44 +76,41 @@ class CheckpointFiles:
         file = self.best if which == "best" else self.of_step(which)
         if file.is_file():
             return refuse_link(file)
-        have = ", ".join(str(int(held.stem[5:])) for held in self.by_step())
+        have = ", ".join(str(_step_of(held)) for held in self.by_step())
         raise UserError(
             f"{self.path.parent} has no checkpoint {which!r}"
             + (f": it has the steps {have}" if have else ", nor any other")
         )
 
-    def load_last(self, say: Callable[[str], None]) -> dict[str, Any]:
+    def load_last(self, say: Callable[[str], None], set_aside: bool = True) -> dict[str, Any]:
         """The content of the last checkpoint that is whole, or else of best.pt.
 
         Args:
             say: is told of each that is not, and of each that is of another version.
+            set_aside: rename these, so that they neither count nor get lost.
 
         Raises:
             UserError: there is none, or one is a link.
         """
-        refused = []
+        refused = dict[Path, _Unfit]()
         for file in (*reversed(self.by_step()), *([self.best] if self.best.is_file() else [])):
             refuse_link(file)
             try:
                 state = _read(file)
             except _Unfit as error:
-                refused.append(error)
+                refused[file] = error
                 continue
-            for reason in refused:
+            for damaged, reason in refused.items():
                 say(f"skipped: {reason}")
+                if set_aside:
+                    damaged.rename(damaged.with_name(f"damaged_{damaged.name}"))
             return state
-        if refused:
+        for reason in refused.values():
             raise UserError(
-                f"{self.path.parent} has no checkpoint that is whole ({refused[0]}): start anew, or go on from "
-                "another file with run=<file>"
+                f"{self.path.parent} has no checkpoint that is whole ({reason}): start anew, or go on from another "
+                "file with run=<file>"
             )
         return load_checkpoint(self.find())
-
-    def set_aside(self, step: int) -> None:
-        """Renames the checkpoints beyond a step, which were found damaged: they neither count nor get lost."""
-        for file in self.by_step():
-            if int(file.stem[5:]) > step:
-                file.rename(file.with_name(f"damaged_{file.name}"))
 
     def save(self, state: Mapping[str, Any], step: int, keep: int) -> Path:
         """Writes the state of a step, then removes all but the last `keep`.
@@ -174,6 +172,10 @@ def load_checkpoint(file: Path) -> dict[str, Any]:
         return _read(file)
     except _Unfit as error:
         raise UserError(f"{error}: choose another one") from error.__cause__
+
+
+def _step_of(file: Path) -> int:
+    return int(file.stem[5:])
 
 
 class _Unfit(ValueError):

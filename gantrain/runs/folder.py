@@ -136,23 +136,32 @@ class RunFolder:
     def _events(self) -> list[Path]:
         return sorted(self.path.glob("events.out.tfevents.*"))
 
-    def fork(self, parent: Path, state: Mapping[str, Any]) -> Self:
+    def fork(self, parent: Path, state: Mapping[str, Any], changed: bool = False) -> Self:
         """A new one below `parent`, which goes on from one of this one's checkpoints.
 
         It has this checkpoint, the numbers that were logged so far and the commands that made them.
 
         Args:
             state: the checkpoint's content.
+            changed: as another run, of which the figures of this very step are not.
 
         Raises:
             UserError: they are in a link.
         """
-        past = self.numbers.text()
+        past, step = self.numbers.content(), state["progress"]["step"]
         fork = self.fresh(parent)
-        fork.numbers.put(past)
-        fork.status.inherit(self.status.read())
-        fork.checkpoints.make()
-        fork.checkpoints.save(state, state["progress"]["step"], keep=1)
+        try:
+            fork.numbers.put(past)
+            if changed:
+                fork.numbers.cut(step, (state.get("logged") or {}).get(self.numbers.file.name))
+                fork.numbers.drop_figures(step)
+                state = {**state, "logged": fork.logged()}
+            fork.status.inherit(self.status.read())
+            fork.checkpoints.make()
+            fork.checkpoints.save(state, step, keep=1)
+        except BaseException:
+            shutil.rmtree(fork.path, ignore_errors=True)
+            raise
         return fork
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from gantrain.errors import UserError
-from gantrain.files import append, read, read_text, write_text
+from gantrain.files import append, read, replacing, write_text
 from gantrain.untrusted import read_json
 
 TAIL = 2**16
@@ -36,11 +36,11 @@ class LoggedNumbers:
         Raises:
             UserError: it is a link.
         """
-        return _lines(self._bytes())
+        return _lines(self.content())
 
     def since(self, size: int) -> list[dict[str, Any]]:
         """The lines after so many bytes."""
-        return _lines(self._bytes()[size:])
+        return _lines(self.content()[size:])
 
     def last_step(self) -> int | None:
         """The step that was logged last, from the end of the file alone; None where there is none, or it is a link."""
@@ -56,12 +56,17 @@ class LoggedNumbers:
             size: bytes that were logged when this step was saved; None where that is not known.
         """
         self.close()
-        logged = self._bytes()
+        logged = self.content()
         whole = logged if size is None else logged[: logged.rfind(b"\n", 0, max(size, 0)) + 1]
         kept = [line for line in _lines(whole) if line["step"] <= step]
         write_text(self.file, "".join(json.dumps(line) + "\n" for line in kept))
         self._stream = append(self.file)
         return kept
+
+    def cut(self, step: int, size: int | None = None) -> None:
+        """Drops what is beyond this step or size, as `open` does."""
+        self.open(step, size)
+        self.close()
 
     def drop_figures(self, step: int) -> None:
         """Takes out what evaluations of a step gave."""
@@ -92,11 +97,12 @@ class LoggedNumbers:
         self._waiting = b""
         return True
 
-    def sync(self) -> None:
-        """Waits until the disk has every line for which there is room."""
+    def sync(self) -> bool:
+        """Waits until the disk has every line for which there is room; whether these are all."""
         if self._stream is not None:
             self._write_waiting()
             os.fsync(self._stream.fileno())
+        return not self._waiting
 
     def close(self) -> None:
         if self._stream is not None:
@@ -105,24 +111,22 @@ class LoggedNumbers:
             self._stream.close()
             self._stream = None
 
-    def _bytes(self) -> bytes:
+    def content(self) -> bytes:
+        """The whole file as it is; nothing where there is none.
+
+        Raises:
+            UserError: it is a link.
+        """
         try:
             with read(self.file) as stream:
                 return stream.read()
         except FileNotFoundError:
             return b""
 
-    def text(self) -> str:
-        """The whole file as it is; nothing where there is none.
-
-        Raises:
-            UserError: it is a link.
-        """
-        return read_text(self.file) if self.file.is_file() else ""
-
-    def put(self, text: str) -> None:
-        """The text of another run's file, in the place of what is there."""
-        write_text(self.file, text)
+    def put(self, content: bytes) -> None:
+        """What another run's file holds, in the place of what is there."""
+        with replacing(self.file) as stream:
+            stream.write(content)
 
 
 def _is_figure(tag: str) -> bool:

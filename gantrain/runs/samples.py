@@ -71,7 +71,7 @@ class SampleFiles:
         if self.path.is_symlink():
             return []
         found = (file for file in self.path.glob("*.png") if re.fullmatch(r"\d{8,}", file.stem))
-        return sorted(file for file in found if not file.is_symlink())
+        return sorted((file for file in found if not file.is_symlink()), key=lambda file: int(file.stem))
 
     def rewind(self, step: int) -> None:
         """Removes the pictures beyond this step."""

@@ -133,7 +133,9 @@ class SweepFolder:
             if number is None or number in taken:
                 number = max(taken, default=-1) + 1
             job = JobFolder(self.path / f"{number:03d}{'-' * bool(label)}{label}")
-            job.path.mkdir()
+            refuse_link(job.path).mkdir(
+                exist_ok=True
+            )  # it is there where a process was killed here, or the disk was full
             job.write_words(words)
             return job
 

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from torch.distributed import Store
 
+from gantrain.terminal import show
+
 EVERY = 1.0
 """Seconds between two looks."""
 SILENT = 20.0
@@ -106,7 +108,7 @@ class Liveness:
             return
         if self._says():
             sentence = self._sentence()
-            print(f"gantrain: {sentence}", file=sys.stderr, flush=True)
+            show(f"gantrain: {sentence}", sys.stderr)
             self.tell(sentence)
         os._exit(1)
 

@@ -275,7 +275,6 @@ def _go_back(run: Run, fault: NotFinite) -> None:
     good = rounds.ranks.state(last_good)
     if good is None:
         raise fault from None
-    run.checkpoints.files.set_aside(good["progress"]["step"])
     go_back(good, rounds.game, rounds.learners, progress)
     rounds.machine.place(rounds.game)
     rounds.meter.clear()

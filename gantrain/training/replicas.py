@@ -270,8 +270,8 @@ class _Together(Generic[Result]):
             self.outcomes[number] = end.value
         except BaseException as error:
             self.outcomes[number] = error
-            if not isinstance(error, Exception):
-                self._stop_others(error)
+            if not isinstance(error, Exception) and getattr(error, "at_once", True):
+                self._stop_others(error)  # else each has noted the same signal, and saves before it ends
         if number in self.outcomes:
             self.dues.pop(number, None)
 

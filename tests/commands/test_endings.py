@@ -62,7 +62,7 @@ def test_a_run_that_fails_says_so_at_its_end_and_why(
     monkeypatch.setattr("gantrain.metrics.modes.Modes.__call__", fail)
     done = gantrain(*SHORT, *MODES)
     assert done.returncode == 1
-    assert "verdict it failed at step 4: MemoryError: out of memory" in done.stdout
+    assert "verdict it failed at step 4: OutOfMemory: out of memory" in done.stdout
     assert RunFolder(only_run(tmp_path)).status.read().status == "failed"
 
 

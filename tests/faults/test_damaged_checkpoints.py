@@ -79,16 +79,26 @@ def test_the_last_that_is_whole_is_found_and_others_are_named(tmp_path: Path) ->
     files.mark_best(files.of_step(1))
     files.of_step(3).write_bytes(b"")
     torch.save({"format": 1}, files.of_step(2))
-    assert files.load_last(said.append)["progress"] == {"step": 1}
+    assert files.load_last(said.append, set_aside=False)["progress"] == {"step": 1}
     assert ["step_00000003.pt is damaged" in said[0], "step_00000002.pt is no checkpoint of this" in said[1]] == [1, 1]
+    whole = files.of_step(1).read_bytes()
     files.of_step(1).write_bytes(b"x")
-    assert files.load_last(said.append)["progress"] == {"step": 1}, "best.pt is better than nothing"
-    files.best.unlink()
+    assert files.load_last(said.append, set_aside=False)["progress"] == {"step": 1}, "best.pt is better than nothing"
+    files.best.rename(tmp_path / "best.pt")
     with pytest.raises(UserError, match=r"has no checkpoint that is whole \(.*step_00000003.pt is damaged"):
         files.load_last(said.append)
-    files.set_aside(1)
-    assert [file.name for file in files.by_step()] == ["step_00000001.pt"]
-    assert len(list(files.path.iterdir())) == 3, "nothing is thrown away"
+    assert len(files.by_step()) == 3, "what is there may be mended"
+    files.best.write_bytes(whole)
+    files.load_last(said.append)
+    assert not files.by_step(), "the one of the step of best.pt neither"
+    assert len(list(files.path.glob("damaged_*"))) == 3, "nothing is thrown away"
+
+
+def test_steps_of_any_length_are_in_order(tmp_path: Path) -> None:
+    files = saved(tmp_path, 99_999_998, 99_999_999, 100_000_000)
+    assert files.last_step() == 100_000_000
+    files.save(load_checkpoint(files.of_step(99_999_999)), 100_000_001, keep=2)
+    assert [file.stem for file in files.by_step()] == ["step_100000000", "step_100000001"]
 
 
 def test_a_run_goes_on_from_the_last_that_is_whole(gantrain: Command, tmp_path: Path) -> None:

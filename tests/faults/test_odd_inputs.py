@@ -12,7 +12,7 @@ import torch
 from conftest import Command, config, only_run
 from PIL import Image
 
-from gantrain.commands.memory_advice import is_out_of_memory, out_of_memory
+from gantrain.commands.memory_advice import OutOfMemory, is_out_of_memory, memory_advised, out_of_memory
 from gantrain.data import pictures
 from gantrain.data.fitting import Fitting
 from gantrain.runs import RunFolder
@@ -86,7 +86,7 @@ def test_out_of_memory_says_what_to_try(gantrain: Command, tmp_path: Path, monke
     monkeypatch.setattr(Rounds, "play", fail)
     done = gantrain("dataset=ring8", "trainer.steps=2", "trainer.batch_size=64", "metrics.use=[]")
     assert done.returncode == 1
-    assert "MemoryError: CUDA out of memory, with trainer.batch_size=64: start anew with trainer." in done.stderr
+    assert "OutOfMemory: CUDA out of memory, with trainer.batch_size=64: start anew with trainer." in done.stderr
     assert "trainer.accumulate=2, which holds half as much at a time" in done.stderr
     assert "trainer.batch_size=32" in done.stderr
     said = RunFolder(only_run(tmp_path)).status.read()
@@ -105,3 +105,11 @@ def test_what_is_out_of_memory() -> None:
     told = str(out_of_memory(MemoryError(), config("dataset=ring8"), at_once=10))
     assert "start anew with trainer.replicas=5; trainer.batch_size=" in told
     assert "accumulate" not in told, "which runs that train at once refuse"
+    small = config("dataset=ring8")
+    with pytest.raises(OutOfMemory, match="start anew with") as first, memory_advised(small):
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+    with pytest.raises(OutOfMemory) as again, memory_advised(small):
+        raise first.value
+    assert again.value is first.value, "it is told once"
+    with pytest.raises(KeyError), memory_advised(small):
+        raise KeyError

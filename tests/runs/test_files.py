@@ -83,6 +83,12 @@ def test_a_fork_has_the_numbers_and_its_checkpoint(tmp_path: Path) -> None:
     assert sorted(f.name for f in fork.path.rglob("*.*")) == ["metrics.jsonl", "step_00000005.pt"]
     assert fork.numbers.read() == [{"step": 3, "x": 1.0}]
     assert (old.has_config, fork.has_config, old.read_config()) == (True, False, "seed: 0\n")
+    old.numbers.put(b'{"step": 3, "x": 1.0}\n{"step": 5, "metrics/modes": 2}\n\xff\n{"step": 5, "late": 1}\n')
+    early = len(old.numbers.content()) - len(b'{"step": 5, "late": 1}\n')
+    changed = old.fork(tmp_path / "c", {**state_of(5), "logged": {"metrics.jsonl": early}}, changed=True)
+    assert changed.numbers.read() == [{"step": 3, "x": 1.0}], "the figures of its own step were those of the other"
+    size = len(changed.numbers.content())
+    assert load_checkpoint(changed.checkpoints.of_step(5))["logged"] == {"metrics.jsonl": size}
     bare = RunFolder(tmp_path / "none").fork(tmp_path / "b", state_of(5))
     assert bare.path != fork.path
     assert bare.numbers.read() == []
@@ -132,6 +138,8 @@ def test_a_sweep_knows_its_jobs(tmp_path: Path) -> None:
     assert sweep.job(["seed=7"], "seed7", 7).path.name == "007-seed7"
     assert sweep.job(["seed=8"], "seed8", 7).path.name == "008-seed8", "another has that number"
     assert sweep.job(["seed=9"], "").path.name == "009"
+    (sweep.path / "010-seed10").mkdir()
+    assert sweep.job(["seed=10"], "seed10", 10).path.name == "010-seed10", "a process was killed before it wrote there"
     assert [sweep.new_worker() for _ in range(3)] == [0, 1, 2]
     (tmp_path / "kept").write_text("")
     for job in sweep.jobs():

@@ -142,7 +142,9 @@ def test_a_signal_while_runs_begin_is_for_all_of_them() -> None:
     def run(number: int) -> Training[None]:
         begun.append(number)
         if number == 1:
-            raise Stopped(signal.SIGTERM)
+            stopped = Stopped(signal.SIGTERM)
+            stopped.at_once = True
+            raise stopped
         try:
             yield Due(None, Progress(), False)  # type: ignore[arg-type]
         finally:
@@ -153,22 +155,25 @@ def test_a_signal_while_runs_begin_is_for_all_of_them() -> None:
     assert begun == [0, 1, 0], "the first is told, and the third never begins"
 
 
-def test_a_second_signal_stops_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It comes while one of them evaluates, say."""
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_second_signal_stops_all_of_them(monkeypatch: pytest.MonkeyPatch, at_once: bool) -> None:
+    """It comes while one of them evaluates, say. By a first one each ends by itself, for it has to save."""
     monkeypatch.setattr("gantrain.training.replicas.Replicas", lambda *_: None)
     ended: list[int] = []
+    stopped = Stopped(signal.SIGTERM)
+    stopped.at_once = at_once
 
     def run(number: int) -> Training[None]:
         try:
             for _ in range(9):
                 yield Nothing(None, Progress(), True)  # type: ignore[arg-type]
                 if number == 1:
-                    raise Stopped(signal.SIGTERM)
+                    raise stopped
         finally:
             ended.append(number)
 
     outcomes = train_together([run(number) for number in range(3)], print)
-    assert [type(outcome) for outcome in outcomes] == [Stopped] * 3
+    assert outcomes == ([stopped] * 3 if at_once else [None, stopped, None])
     assert ended == [1, 0, 2]
 
 
