@@ -48,7 +48,12 @@ class Jobs:
     searching: bool
 
     def __call__(self, cfg: DictConfig) -> float:
-        """Runs a job, and returns what it is compared by. Never raises but for a signal, so that the others go on."""
+        """Runs a job, and returns what it is compared by. A job that fails raises nothing, so that the others go on.
+
+        Raises:
+            UserError: there is no room for its folder.
+            Stopped: by a signal, after saving.
+        """
         hydra = HydraConfig.get()
         words = [word for word in hydra.overrides.task if not word.startswith("hydra.")]
         number = int(hydra.job.num)
