@@ -46,6 +46,7 @@ COMMON = {
     "renamed",
     "captions",
     "signals",
+    "terminal",
     "locks",
     "untrusted",
 }
