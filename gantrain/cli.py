@@ -14,6 +14,7 @@ from gantrain.commands.dispatch import COMMANDS
 from gantrain.commands.help import command_help, general_help
 from gantrain.commands.together import is_follower, started_together
 from gantrain.errors import Stopped, UserError
+from gantrain.files import FULL
 from gantrain.signals import raised_signals
 from gantrain.terminal import print_any_letters, show
 from gantrain.untrusted import printable_lines
@@ -46,9 +47,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get("GANTRAIN_TRACEBACK"):
             raise
-        show(f"gantrain: {type(error).__name__}: {printable_lines(str(error))}", sys.stderr)
+        show(f"gantrain: {_said(error)}", sys.stderr)
         show("gantrain: set GANTRAIN_TRACEBACK=1 to see where; run.log in the run's folder has it too", sys.stderr)
         return 1
+
+
+def _said(error: Exception) -> str:
+    """An error that nobody foresaw, as a line."""
+    if isinstance(error, OSError) and error.errno in FULL:
+        where = f" for {error.filename}" if error.filename else ""
+        return printable_lines(f"there is no room on the disk{where} ({error.strerror}): make some, and try again")
+    return printable_lines(f"{type(error).__name__}: {error}")
 
 
 def _run(words: list[str]) -> int:

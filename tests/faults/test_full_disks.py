@@ -176,3 +176,11 @@ def test_where_nothing_can_be_written_is_said_first(gantrain: Command, tmp_path:
     assert (done.returncode, "is no folder that can be written to, set outputs_dir=" in done.stderr) == (2, True)
     (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
     assert gantrain(*SHORT, "outputs_dir=gone").returncode == 2
+
+
+@pytest.mark.parametrize("many", [[], ["-m", "seed=0,1"]])
+def test_where_there_is_no_room_from_the_start_one_line_says_so(gantrain: Command, disk: Path, many: list[str]) -> None:
+    fill(disk)
+    done = gantrain(*SHORT, *many)
+    assert done.returncode == 1
+    assert "there is no room on the disk" in done.stderr.splitlines()[0]
