@@ -31,6 +31,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from gantrain.config.schema import Execution
 
 HERE = Path(__file__).parent
@@ -54,6 +56,10 @@ SETTLING = 5
 """Blocks at most that do not count, each long enough for a better guess of how many steps the next should have."""
 
 
+class Ended(Exception):
+    """A contender's process is no more."""
+
+
 @dataclass
 class Contender:
     """A process that plays a case, and what it took."""
@@ -71,10 +77,13 @@ class Contender:
     def ask(self, word: str | int) -> dict[str, Any]:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        print(word, file=self.process.stdin, flush=True)
-        line = self.process.stdout.readline()
+        try:
+            print(word, file=self.process.stdin, flush=True)
+            line = self.process.stdout.readline()
+        except BrokenPipeError:
+            line = ""
         if not line:
-            raise SystemExit(f"{self.name} came to an end; what it said stands above")
+            raise Ended(f"{self.case}: {self.name} in {self.precision}, {self.execution}, came to an end: see above")
         answer: dict[str, Any] = json.loads(line)
         return answer
 
@@ -129,22 +138,31 @@ def contenders(case: str, asked: argparse.Namespace) -> list[Contender]:
 
 def race(case: str, asked: argparse.Namespace) -> list[dict[str, Any]]:
     """All contenders of a case by turns; the figures of each."""
-    field_ = contenders(case, asked)
+    began = contenders(case, asked)
     try:
-        for one in field_:
-            one.facts = one.ask("facts")  # by the first step, which builds what is built late
-            one.settle(asked.seconds)
+        field_ = [one for one in began if ready(one, asked.seconds)]
         for number in range(asked.rounds):
             for one in field_[:: 1 if number % 2 else -1]:
                 one.blocks.append(one.ask(one.steps))
         for one in field_:
             one.facts |= one.ask("peak")
     finally:
-        for one in field_:
+        for one in began:
             one.process.kill()
             one.process.wait()
-    base = next((one for one in field_ if one.kind == "reference"), field_[0])
-    return [figures(one, base, asked.clock) for one in field_]
+    bases = [one for one in field_ if one.kind == "reference"] or field_
+    return [figures(one, bases[0], asked.clock) for one in field_]
+
+
+def ready(one: Contender, seconds: float) -> bool:
+    """Whether it can play here: an execution or a precision may be for another machine."""
+    try:
+        one.facts = one.ask("facts")  # by the first step, which builds what is built late
+        one.settle(seconds)
+    except Ended as end:
+        print(end, file=sys.stderr)
+        return False
+    return True
 
 
 def figures(one: Contender, base: Contender, clock: str) -> dict[str, Any]:
@@ -180,8 +198,11 @@ def row(found: dict[str, Any]) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     offered = [word.value for word in Execution if word is not Execution.auto]
+    here = [word for word in offered if word != Execution.graph.value or torch.cuda.is_available()]
     parser.add_argument("--case", nargs="+", default=list(CASES), choices=list(CASES), metavar="CASE")
-    parser.add_argument("--execution", nargs="+", default=offered, choices=[*offered, "auto"])
+    parser.add_argument(
+        "--execution", nargs="+", default=here, choices=[*offered, "auto"], help=f"here {', '.join(here)}"
+    )
     parser.add_argument("--precision", nargs="+", default=["auto"], choices=["auto", "fp32", "bf16"])
     parser.add_argument("--reference", action="store_true", help="time the textbook's loop too")
     parser.add_argument("--bare", action="store_true", help="time the bare calls of the step too")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 from typing import Any
@@ -133,3 +134,12 @@ def test_what_the_first_step_makes_does_not_count(monkeypatch: pytest.MonkeyPatc
 
     assert steps_of(30.0, 0.002) == 500
     assert steps_of(30.0, 2.0) == 1
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="graphs can be played here")
+def test_what_cannot_be_played_here_is_left_out(capfd: pytest.CaptureFixture[str]) -> None:
+    asked = {"precision": ["fp32"], "execution": ["graph", "eager"], "bare": False, "reference": False, "tree": []}
+    told = {"rounds": 2, "seconds": 0.01, "clock": "cpu", "threads": 1, "data": None, "words": []}
+    found = benchmark.race("gaussian1d", argparse.Namespace(**asked, **told))
+    assert [one["execution"] for one in found] == ["eager"]
+    assert "gaussian1d: gantrain in fp32, graph, came to an end: see above" in capfd.readouterr().err
