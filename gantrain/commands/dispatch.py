@@ -79,10 +79,10 @@ def _train_new(
     flags: argparse.Namespace, overrides: list[str], name: str, console: Console, ranks: Ranks | None
 ) -> int:
     """A new run, of the config of this name with these overrides, or several at once; the exit code."""
-    from gantrain.config import check_place, compose, hydra_at
+    from gantrain.config import check_place, compose, hydra_at, implied
 
     with hydra_at(flags.config_dir):
-        cfg = compose(overrides, name)
+        cfg, shared = compose(overrides, name), implied(overrides, name)
         if cfg.get("run") is not None:
             raise UserError(f"run={cfg.run} goes on with a run only as it is, on the command line: leave out the +")
         if "sweep" in cfg and (cfg.sweep.over or cfg.sweep.trials):
@@ -102,7 +102,7 @@ def _train_new(
 
         if ranks is not None:
             raise UserError("trainer.replicas trains several runs in one process: start it without torchrun")
-        return train_replicas(cfg, overrides, flags.config_dir, name, console, flags.command_line)
+        return train_replicas(cfg, shared, flags.config_dir, name, console, flags.command_line)
     train(cfg, console, flags.command_line, ranks=everyone)
     return 0
 

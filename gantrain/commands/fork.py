@@ -15,9 +15,9 @@ from torch import Tensor
 
 from gantrain.commands.assembly import config_of, plain
 from gantrain.commands.parts import Parts, begin, build_parts, build_rounds, open_data
-from gantrain.commands.resume import place_of_fork
+from gantrain.commands.resume import place_of_fork, refuse_if_over
 from gantrain.commands.train import train
-from gantrain.config import complete, compose
+from gantrain.config import complete, compose, parse
 from gantrain.errors import UserError
 from gantrain.report.console import Console
 from gantrain.runs import Origin, RunFolder, find_checkpoint, load_checkpoint
@@ -51,21 +51,26 @@ def fork(
     old = config_of(state, str(file))
     if not words:
         raise UserError("gantrain fork changes something: add loss=…, tricks=[…] or any other setting")
+    keys = {override.key_or_group for override in parse(words, config_name)}
+    if "budget" in keys:
+        raise UserError("budget= plans a run from its first step: give a fork trainer.steps= or trainer.minutes=")
     cfg = _changed(old, words, config_name, console)
+    if old.budget is not None and "trainer.steps" in keys and "trainer.minutes" not in keys:
+        cfg.trainer.minutes = None  # it was the budget's, and is used up
     progress = Progress.of(state["progress"], str(file))
     progress.figures = progress.ended = None
-    if progress.step >= cfg.trainer.steps:
-        raise UserError(
-            f"the run is at step {progress.step:,}, where trainer.steps={cfg.trainer.steps} ends it: fork it from an "
-            "earlier step, step=…, or set more trainer.steps"
-        )
+    try:
+        refuse_if_over(progress, cfg)
+    except UserError as error:
+        raise UserError(f"{error}, or fork it from an earlier step, step=…") from error
     if cfg.metrics.best != old.metrics.best:
         progress.best = None
     source = RunFolder.of(file)
+    place = Path(cfg.outputs_dir) / cfg.name if "outputs_dir" in keys else place_of_fork(source, cfg)
     changed = {"progress": asdict(progress), "config": OmegaConf.to_yaml(cfg)}
     merged = {**state, **_state_of(cfg, old, state, str(file), console), **changed}
     merged["logged"] = logged_at(state)
-    folder = source.fork(place_of_fork(source, cfg), merged, changed=True)
+    folder = source.fork(place, merged, changed=True)
     merged["logged"] = folder.logged()
     folder.origin.write(Origin(str(source.path.resolve()), progress.step, list(words)))
     console.say(f"forked from step {progress.step:,} of {source}, with {' '.join(words)}")

@@ -43,7 +43,8 @@ def train_replicas(
     They are kept as a sweep over the seeds is, which `run=` goes on with, each run by itself.
 
     Args:
-        overrides: of which the config was made, by a file of this name, with groups from the folder too.
+        overrides: of which the config was made, with what they imply, by a file of this name, with groups from the
+            folder too.
 
     Raises:
         UserError: they cannot be trained at once; nothing was written.

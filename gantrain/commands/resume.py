@@ -74,7 +74,7 @@ def _to_go_on(
     cfg = change(old, overrides)
     progress = Progress.of(state["progress"], str(folder))
     if not same or folder.status.read().status == "finished":  # else its end may still owe an evaluation
-        _refuse_if_over(progress, cfg)
+        refuse_if_over(progress, cfg)
         progress.ended = None
     console.say(f"going on from step {progress.step:,}")
     if cfg.trainer.steps != old.trainer.steps:
@@ -122,7 +122,8 @@ def place_of_fork(folder: RunFolder, cfg: DictConfig) -> Path:
     return parent / (Path(cfg.name).name.strip(".") or "run")
 
 
-def _refuse_if_over(progress: Progress, cfg: DictConfig) -> None:
+def refuse_if_over(progress: Progress, cfg: DictConfig) -> None:
+    """Raises UserError where a run with this config ends before its next step."""
     if progress.step >= cfg.trainer.steps:
         raise UserError(
             f"the run is at step {progress.step}, where trainer.steps={cfg.trainer.steps} ends it: set more"

@@ -17,6 +17,8 @@ from gantrain.report.tables import aligned
 from gantrain.runs import JobFolder, SweepFolder
 
 Row = Mapping[str, Any]
+LOST = ("failed", "died")
+"""How jobs stand whose figures say nothing."""
 
 
 def write_table(folder: SweepFolder, config_dir: str | None) -> list[str]:
@@ -38,7 +40,7 @@ def write_table(folder: SweepFolder, config_dir: str | None) -> list[str]:
     said = said_of_sweep(folder)
     for line in said if len(said) > 1 else [*_best(jobs, rows), *said]:
         say(line)
-    failed = [row for row in rows if row["status"] in ("failed", "died")]
+    failed = [row for row in rows if row["status"] in LOST]
     for row in failed:
         say(f"{row['status']}: {row['job']}: {row['reason']}")
     if report_sweep(folder, say):
@@ -69,7 +71,7 @@ def _best(jobs: Sequence[JobFolder], rows: Sequence[Row]) -> list[str]:
         figures = {
             str(row["job"]): Figure(row[name], held.get(f"metrics/{name}"))
             for row, held in zip(rows, protocols, strict=True)
-            if isinstance(row.get(name), (int, float)) and f"metrics/{name}" in held
+            if isinstance(row.get(name), (int, float)) and f"metrics/{name}" in held and row["status"] not in LOST
         }
         lines.append(best_of(name, figures))
     return [line for line in lines if line]

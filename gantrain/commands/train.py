@@ -108,6 +108,7 @@ def training(
                 reported_at_the_end(folder, cfg, console),
                 _open_run(cfg, parts, rounds, real_data, folder, console, render_picture, logged_at(state)) as run,
             ):
+                run.at_once = at_once
                 machine = f"{parts.machine}{ranks}" + (f", one of {at_once} runs at once" if at_once > 1 else "")
                 begin_run = partial(_begin_run, run, folder, command, machine, real)
                 figures = yield from _train_guarded(run, begin_run, cfg, folder, quiet, at_once)

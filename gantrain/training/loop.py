@@ -93,6 +93,8 @@ class Run:
     """A few samples, to see whether they are finite."""
     watch: Watch
     """Over the run's health."""
+    at_once: int = 1
+    """How many runs the process trains at once."""
 
 
 @dataclass(frozen=True)
@@ -138,8 +140,8 @@ def train(run: Run) -> Training[dict[str, float]]:
     began, before = time.monotonic(), progress.seconds
     seconds_left = None if limits.minutes is None else 60 * limits.minutes - before
     bar = Bar(run.console, progress.step, limits.steps, rounds.batch_size, seconds_left)
-    clock = Clock(progress.step, rounds.batches.waited, rounds.batch_size)
     files, ranks = run.checkpoints.files, rounds.ranks
+    clock = Clock(progress.step, rounds.batches.waited, rounds.batch_size, ranks.count / run.at_once)
     best = ranks.first(lambda: files.best_figure(limits.best, progress.step) if limits.best else None)
     if not limits.better(best, progress.best) and progress.best != limits.followed(progress.figures):
         best = progress.best  # else it is of this very step, which may still owe best.pt

@@ -85,10 +85,11 @@ class Clock:
     Args:
         step, waited: where the run stands: rounds played, and seconds spent waiting for data.
         batch_size: images per round.
+        devices: that train the run; of one that shares its device with others, its part of it.
     """
 
-    def __init__(self, step: int, waited: float, batch_size: int) -> None:
-        self._batch_size = batch_size
+    def __init__(self, step: int, waited: float, batch_size: int, devices: float = 1.0) -> None:
+        self._batch_size, self._devices = batch_size, devices
         self._began, self._beside, self._evaluated = time.monotonic(), 0.0, 0.0
         self._mark = (self._began, step, waited, self._beside)
 
@@ -113,7 +114,8 @@ class Clock:
         seconds, steps, waited, beside = (now - was for now, was in zip(self._mark, then, strict=True))
         seconds -= beside
         images = steps * self._batch_size
-        return {
+        cost = 1000 * self._devices * seconds / max(images, 1)
+        return ({"speed/device_seconds_per_1000_images": cost} if self._devices != 1 else {}) | {
             "speed/images_per_second": images / max(seconds, 1e-9),
             "speed/seconds_per_1000_images": 1000 * seconds / max(images, 1),
             "speed/data_wait": waited / max(seconds, 1e-9),

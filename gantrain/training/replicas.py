@@ -6,6 +6,7 @@ who saves, evaluates or averages a run's networks finds them where they always a
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -185,7 +186,7 @@ class Replicas:
                 each.restore()
 
     def _refuse(self, player: str, plan: TurnPlan, error: Exception) -> None:
-        reason = str(error) if isinstance(error, Unlike) else f"{type(error).__name__}: {str(error).splitlines()[0]}"
+        reason = str(error) if isinstance(error, Unlike) else _why(error)
         if self._strict:
             raise UserError(
                 f"trainer.replicas cannot play the turns of {player} at once here ({reason}): train one seed after the "
@@ -194,6 +195,15 @@ class Replicas:
         if all(self._together.get(key, True) for key in self._together if key[0] == player):
             self._say(f"some turns of {player} are played one by one from here on: {reason}")
         self._together[player, plan] = False
+
+
+def _why(error: Exception) -> str:
+    """What PyTorch says of operations that it cannot play for several runs, in short."""
+    said = str(error)
+    missing = re.search(r"[Bb]atching rule not implemented for (\S+?)[;,.]?(\s|$)", said)
+    if missing:
+        return f"PyTorch has no way to play {missing[1]} for several runs"
+    return f"{type(error).__name__}: {next(iter(said.splitlines()), '')}"
 
 
 def _beside(runs: Sequence[Tensors]) -> Weights:

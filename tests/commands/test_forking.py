@@ -115,7 +115,7 @@ def test_an_average_that_is_new_begins_with_the_network(tmp_path: Path) -> None:
         ([], "add loss="),
         (["model.generator.hidden=[32]"], "the networks of"),
         (["step=7", "loss=hinge"], "has no checkpoint"),
-        (["step=last", "loss=hinge"], "fork it from an earlier step"),
+        (["step=last", "loss=hinge"], "set more, or fork it from an earlier step"),
         (["loss=hing"], "hinge"),
     ],
 )
@@ -127,3 +127,29 @@ def test_what_is_no_fork_is_refused(
     assert main(["fork", f"run={run}", *step, *words]) == 2
     assert sentence in capsys.readouterr().err
     assert set(run.path.parent.iterdir()) == before
+
+
+def test_a_fork_goes_where_it_is_told(run: RunFolder, tmp_path: Path) -> None:
+    assert main(["fork", f"run={run}", "step=4", "loss=hinge", f"outputs_dir={tmp_path}"]) == 0
+    (fork,) = tmp_path.glob("*/*")
+    assert RunFolder(fork).status.read().status == "finished"
+
+
+def test_a_fork_of_a_run_whose_time_was_a_budgets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """More steps are wanted without it; what has had its time is not forked into nothing; a new budget plans none."""
+    assert main([*SMALL, f"outputs_dir={tmp_path}"]) == 0
+    (folder,) = tmp_path.glob("*/*")
+    file = RunFolder(folder).checkpoints.of_step(4)
+    state = load_checkpoint(file)
+    state["config"] = (
+        state["config"].replace("\nbudget: null", "\nbudget: 1m").replace("minutes: null", "minutes: 1.0e-06")
+    )
+    torch.save(state, tmp_path / "step_4.pt")
+    assert main(["fork", f"run={tmp_path / 'step_4.pt'}", "loss=hinge"]) == 2
+    assert "has had its trainer.minutes=1e-06: set more, or fork it from an earlier step" in capsys.readouterr().err
+    assert main(["fork", f"run={tmp_path / 'step_4.pt'}", "budget=1h"]) == 2
+    assert "give a fork trainer.steps=" in capsys.readouterr().err
+    out = f"outputs_dir={tmp_path / 'new'}"
+    assert main(["fork", f"run={tmp_path / 'step_4.pt'}", "loss=hinge", "trainer.steps=9", out]) == 0
+    (fork,) = (tmp_path / "new").glob("*/*")
+    assert RunFolder(fork).checkpoints.last_step() == 9

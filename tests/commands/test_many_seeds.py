@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from gantrain.cli import main
 from gantrain.runs import RunFolder, SweepFolder, load_checkpoint
@@ -36,7 +38,8 @@ def test_each_seed_is_a_run_of_its_own(tmp_path: Path) -> None:
     assert [line["step"] for line in mine] == [line["step"] for line in its]
     timed = ("speed/", "memory/")
     for line, other in zip(mine, its, strict=True):
-        assert line.keys() == other.keys()
+        shared = {"speed/device_seconds_per_1000_images"} if "speed/images_per_second" in line else set()
+        assert line.keys() | shared == other.keys()
         for tag, value in line.items():
             assert tag.startswith(timed) or other[tag] == pytest.approx(value, rel=1e-3, abs=1e-5), tag
     last, same = (load_checkpoint(run.checkpoints.of_step(8))["game"] for run in (own, runs[1]))
@@ -57,6 +60,8 @@ def test_what_cannot_be_played_at_once_is_refused(tmp_path: Path, capsys: pytest
     words = [*SMALL, "trainer.replicas=2", f"outputs_dir={tmp_path}"]
     assert main([*words, "loss=hinge", "tricks=[unrolled]"]) == 2
     assert "cannot play the turns of" in capsys.readouterr().err
+    assert main([*words, "tricks=[ema,spectral_norm]"]) == 2
+    assert "PyTorch has no way to play aten::" in capsys.readouterr().err
     for word in (
         "trainer.accumulate=2",
         "trainer.reuse_fakes=true",
@@ -66,6 +71,20 @@ def test_what_cannot_be_played_at_once_is_refused(tmp_path: Path, capsys: pytest
         assert main([*words, word]) == 2
         assert "trainer.replicas=2 trains seeds at once, but" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_replicas_of_ones_own_pictures_are_found_again(tmp_path: Path) -> None:
+    """dataset.path= alone means dataset=image_folder, in the words of each run too."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for k in range(4):
+        Image.fromarray(np.full((8, 8, 3), 40 * k, np.uint8)).save(folder / f"{k}.png")
+    small = ["model=mlp", "loss=nonsaturating", "optimizer=sgd", "tricks=[]", "metrics=none", "dataset.image_size=8"]
+    words = [*small, "trainer.steps=2", "trainer.batch_size=4", "log.sinks=[]", f"outputs_dir={tmp_path / 'out'}"]
+    assert main([f"dataset.path={folder}", *words, "trainer.replicas=2"]) == 0
+    (sweep,) = (tmp_path / "out" / "sweeps").glob("*/*")
+    assert main([f"run={sweep}"]) == 0
+    assert [run.path.name for run in runs_in(tmp_path / "out")] == ["000-seed0", "001-seed1"]
 
 
 def test_a_budget_is_refused_before_anything_is_measured(

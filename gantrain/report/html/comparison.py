@@ -16,6 +16,8 @@ SEED = "seed"
 """The choice that makes no other recipe: jobs that differ in it alone are the same one again."""
 NONE = "–"
 """Where a job made no such choice."""
+PARTLY = "partly"
+"""How a recipe stands of whose runs some have no figure."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,8 @@ class Comparison:
         self.jobs = [
             Job(job.name, {key: job.choices.get(key, NONE) for key in self.choices}, job.record) for job in jobs
         ]
+        self.counted = _counted(self.jobs)
+        """Whose figures are ranked."""
         self.figures = list(dict.fromkeys(tag for job in self.jobs for tag in job.figures))
         self.unlike = {tag: why for tag in self.figures if (why := self._unlike(tag))}
         """Why the figures of these tags are not ranked."""
@@ -80,7 +84,7 @@ class Comparison:
     def best(self, tag: str) -> float | None:
         """The best value of a figure; None where it is not ranked, or neither way is better."""
         better = self.better(tag)
-        values = [value for job in self.jobs if (value := job.figures.get(tag)) is not None]
+        values = [value for job in self.counted if (value := job.figures.get(tag)) is not None]
         if tag in self.unlike or better not in ("lower", "higher") or len(values) < 2 or min(values) == max(values):
             return None
         return max(values) if better == "higher" else min(values)
@@ -122,25 +126,39 @@ class Comparison:
 
     def values(self, tag: str) -> dict[str, list[float]]:
         """A figure of every recipe that has it, over its seeds."""
-        found = {name: [job.figures.get(tag) for job in jobs] for name, jobs in self.recipes().items()}
+        counted = set(map(id, self.counted))
+        found = {
+            name: [job.figures.get(tag) for job in jobs if id(job) in counted] for name, jobs in self.recipes().items()
+        }
         return {name: kept for name, v in found.items() if (kept := [value for value in v if value is not None])}
 
     def over_seeds(self) -> list[str]:
         """For each figure that may be ranked a sentence: which recipe is best over seeds, and which may be as good."""
         said = []
         for tag in self.ranked if SEED in self.choices else ():
-            values, better = self.values(tag), self.better(tag)
-            standing = standings(values, better)
+            values, standing = self.values(tag), self.standings(tag)
             best = next((name for name, state in standing.items() if state == "best"), None)
             if best is None:
                 continue
-            near = [name for name, state in standing.items() if state == "within"]
-            unknown = [name for name, state in standing.items() if state == "unknown"]
+            near, unknown, partly = (
+                [name for name, state in standing.items() if state == kind] for kind in ("within", "unknown", PARTLY)
+            )
             line = f"{tag.removeprefix('metrics/')}: {best} is best, {mean_and_spread(values[best])}"
             line += f"; within the spread of it, so no difference is told: {', '.join(near)}" if near else ""
-            line += f"; of one run alone no spread is known: {', '.join(unknown)}" if unknown else ""
+            line += f"; one run has no spread, so no difference is told: {', '.join(unknown)}" if unknown else ""
+            line += f"; not compared, for some of its runs have no such figure: {', '.join(partly)}" if partly else ""
             said.append(line)
         return said
+
+    def standings(self, tag: str) -> dict[str, str]:
+        """How each recipe stands by a figure (`standings`); those are apart of whose runs some do not have it.
+
+        What is left of a recipe that fails now and then would be its lucky seeds.
+        """
+        values, recipes = self.values(tag), self.recipes()
+        partly = dict.fromkeys((name for name in values if len(values[name]) < len(recipes[name])), PARTLY)
+        whole = {name: v for name, v in values.items() if name not in partly}
+        return standings(whole, self.better(tag)) | partly
 
     def told_over_seeds(self) -> list[str]:
         """These sentences of each group of jobs that were measured alike, with what sets it apart from the others."""
@@ -157,12 +175,18 @@ class Comparison:
         found = {}
         for choice in self.choices:
             groups: dict[str, list[float]] = {}
-            for job in self.jobs:
+            for job in self.counted:
                 value = job.figures.get(tag)
                 if value is not None:
                     groups.setdefault(job.choices[choice], []).append(value)
             found[choice] = effect_size(list(groups.values()))
         return found
+
+
+def _counted(jobs: Sequence[Job]) -> list[Job]:
+    """Jobs that have ended well, else, where none has, those that did not fail: others' figures are of another step."""
+    ended = [job for job in jobs if job.record.standing == "finished"]
+    return ended or [job for job in jobs if job.record.standing not in ("failed", "died")]
 
 
 def standings(values: Mapping[str, Sequence[float]], better: Better) -> dict[str, str]:

@@ -30,9 +30,9 @@ def cost_of(records: Iterable[Record]) -> Cost:
         speed = record.curves.get("speed/images_per_second")
         if batch is None or speed is None:
             continue
-        devices = re.search(r", (\d{1,5}) processes", record.status.machine or "")
-        shared = re.search(r", one of ([1-9]\d{0,4}) runs at once", record.status.machine or "")
-        share = int(devices[1] if devices else 1) / int(shared[1] if shared else 1)
+        told = record.curves.get("speed/device_seconds_per_1000_images")
+        shared = dict(zip(told.steps, told.values, strict=True)) if told else {}
+        devices = 1.0 if told else _devices(record.status.machine or "")
         origin = record.folder.origin.read()
         before = origin.step if origin is not None else 0  # what a fork came from has its own cost
         for step, rate in zip(speed.steps, speed.values, strict=True):
@@ -40,5 +40,13 @@ def cost_of(records: Iterable[Record]) -> Cost:
                 continue
             shown, before = (step - before) * int(batch[1]), step
             images += shown
-            seconds += share * shown / rate if rate else 0.0
+            each = shared.get(step)
+            seconds += (devices * shown / rate if rate else 0.0) if each is None else shown * each / 1000
     return Cost(seconds, images)
+
+
+def _devices(machine: str) -> float:
+    """That trained a run whose log does not tell: by what was written of its machine."""
+    processes = re.search(r", (\d{1,5}) processes", machine)
+    shared = re.search(r", one of ([1-9]\d{0,4}) runs at once", machine)
+    return int(processes[1] if processes else 1) / int(shared[1] if shared else 1)

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import fmean
 from urllib.parse import quote
 
-from gantrain.report.html.comparison import NONE, SEED, Comparison, Job, mean_and_spread, standings
+from gantrain.report.html.comparison import NONE, PARTLY, SEED, Comparison, Job, mean_and_spread
 from gantrain.report.html.cost import cost_of
 from gantrain.report.html.figures import ARROWS, meaning_of, protocol_in_words, short
 from gantrain.report.html.markup import Html, folded, section, table, tag
@@ -113,7 +113,7 @@ def _recipe_table(compared: Comparison) -> Html:
         *(_sorting(name, True) for name in ("runs", "device-seconds", "images")),
         *(_sorting(name.removeprefix("metrics/"), True) for name in compared.ranked),
     ]
-    standing = {name: standings(compared.values(name), compared.better(name)) for name in compared.ranked}
+    standing = {name: compared.standings(name) for name in compared.ranked}
     rows = []
     for recipe, jobs in compared.recipes().items():
         cost = cost_of([job.record for job in jobs])
@@ -121,7 +121,7 @@ def _recipe_table(compared: Comparison) -> Html:
         cells += [_number(len(jobs)), _number(round(cost.seconds)), _number(cost.images)]
         for name in compared.ranked:
             values = compared.values(name).get(recipe, [])
-            cells.append(_over_seeds(values, standing[name].get(recipe, "")))
+            cells.append(_over_seeds(values, len(jobs), standing[name].get(recipe, "")))
         rows.append(cells)
     return table(heads, rows, class_="sortable")
 
@@ -130,9 +130,10 @@ def _number(value: int) -> Html:
     return tag("td", f"{value:,}", class_="number", data_value=value)
 
 
-def _over_seeds(values: Sequence[float], standing: str) -> Html:
-    """Mean and spread, and below them the value of each seed."""
+def _over_seeds(values: Sequence[float], runs: int, standing: str) -> Html:
+    """Mean and spread, and below them the value of each seed, and of how many runs they are where some have none."""
     each = tag("small", "  ".join(short(value) for value in values)) if len(values) > 1 else None
     said = ("≈ " if standing == "within" else "") + mean_and_spread(values)
+    said += f" ({len(values)} of {runs})" if standing == PARTLY else ""
     kind = "number best" if standing == "best" else "number"
     return tag("td", said, tag("br") if each else None, each, class_=kind, data_value=fmean(values) if values else "")

@@ -155,7 +155,7 @@ def _head(title: str, compared: Comparison) -> Html:
 
 
 def _best(compared: Comparison, name: str, value: float) -> str:
-    holders = [job for job in compared.jobs if job.figures.get(name) == value]
+    holders = [job for job in compared.counted if job.figures.get(name) == value]
     first = holders[0]
     chosen = "  ".join(f"{key}={option}" for key, option in first.choices.items())
     others = f" and {len(holders) - 1} more" if len(holders) > 1 else ""

@@ -77,6 +77,12 @@ def test_the_cost_is_the_time_of_training_and_the_images(tmp_path: Path) -> None
     stranger = Record.read(run_in(tmp_path / "e", steps=20, config=config, machine="cpu, one of 0 runs at once"))
     assert cost_of([stranger]).seconds == pytest.approx(cost.seconds)
     assert cost_of([Record.read(run_in(tmp_path / "c", config="batch_size: x"))]).images == 0
+    runs = run_in(tmp_path / "f", steps=20, config=config, machine="cpu, fp32")
+    lines = [json.loads(line) for line in runs.numbers.file.read_text().splitlines()]
+    for line in lines[:10]:  # of four at once; then it went on alone
+        line["speed/device_seconds_per_1000_images"] = 2.5
+    runs.numbers.file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert cost_of([Record.read(runs)]).seconds == pytest.approx(10 * 50 / 400 + 10 * 50 / 100)
     fork = run_in(tmp_path / "d", steps=20, config=config)
     fork.origin.write(Origin("a", 8, ["loss=hinge"]))
     assert cost_of([Record.read(fork)]).images == 12 * 50, "what came before was paid for by another"
@@ -114,3 +120,19 @@ def test_a_job_whose_process_is_gone_is_not_running(tmp_path: Path) -> None:
     assert "1 finished, 1 died" in text
     assert "001 died: " in text
     assert "Its process was gone after step" in text
+
+
+def test_a_recipe_some_of_whose_runs_failed_is_not_the_best(tmp_path: Path) -> None:
+    """What is left of it would be its lucky seeds; and a failed run's last figure is of another step."""
+    figures = {"r1": (1.0, 1.1, 1.2), "hinge": (2.0, 4.0, 3.0), "wgan": (9.0, 9.5, 9.1)}
+    jobs = [
+        ([f"loss={loss}", f"seed={k}"], figure, PROTOCOL) for loss, v in figures.items() for k, figure in enumerate(v)
+    ]
+    sweep = sweep_in(tmp_path / "s", jobs)
+    sweep.jobs()[0].status.end("failed", "it diverged")
+    whole = compared(sweep)
+    assert whole.best("metrics/fid_classifier") == 1.1
+    assert whole.values("metrics/fid_classifier")["loss=r1"] == [1.1, 1.2]
+    text = write_sweep_report(sweep).read_text()
+    assert "loss=hinge is best, 3 ± 1; not compared, for some of its runs have no such figure: loss=r1" in text
+    assert "(2 of 3)" in text
