@@ -8,7 +8,7 @@ class UserError(ValueError):
 
 
 class Mistyped(UserError):
-    """A value of the wrong type, which no other choice makes right."""
+    """A value of the wrong type, or of none that there is, which no other choice makes right."""
 
 
 class Stopped(BaseException):

@@ -15,7 +15,7 @@ from gantrain.commands.evaluation import gives_labels
 from gantrain.config import Execution, OnNonfinite, build, kind_of, metric_named, nearest, plain_config, validate
 from gantrain.config.building import OPTIMIZER_RANGES
 from gantrain.data import Source
-from gantrain.errors import UserError
+from gantrain.errors import Mistyped, UserError
 from gantrain.games import Game
 from gantrain.losses import Objective
 from gantrain.metrics import Metric
@@ -130,7 +130,7 @@ def build_metrics(cfg: DictConfig, source: Source, game: Game) -> dict[str, Metr
     for name in cfg.metrics.use:
         described = metric_named(name, cfg.metrics)
         if described is None and name not in known:
-            raise UserError(
+            raise Mistyped(
                 f"metrics.use: there is no metric {name}{nearest(name, known)} (one of: {', '.join(known)}; "
                 f"those with a space also as <metric>_<space>, in one of: {', '.join(spaces)})"
             )
@@ -211,7 +211,7 @@ def _optimizer(
     """An optimizer, and those of its settings that schedules move.
 
     Raises:
-        UserError: the entry describes none.
+        Mistyped: the entry describes none.
     """
     kind_of(entry, path, Optimizer)
     for flag in (flag for flag in SPEED_FLAGS if flag in entry):
@@ -227,12 +227,15 @@ def _optimizer(
                     refuse_rate_schedule(part)
                 within(OPTIMIZER_RANGES.get(name, NOT_NEGATIVE), **{name: moving[name]})
             except ValueError as error:
-                raise UserError(f"{path}.{error}") from error
+                raise Mistyped(f"{path}.{error}") from error
     start = {name: number_at(setting, 0, 1) for name, setting in moving.items()}
     start = {name: list(map(float, now)) if isinstance(now, tuple) else now for name, now in start.items()}
     fast = _fast_flags(entry["_target_"], device, any(map(is_sharded, parameters)))
-    with without_compiler():
-        return build({**entry, **start}, path, Optimizer, params=parameters, **fast), moving
+    try:
+        with without_compiler():
+            return build({**entry, **start}, path, Optimizer, params=parameters, **fast), moving
+    except UserError as error:  # no other choice helps
+        raise Mistyped(str(error)) from error
 
 
 def _fast_flags(target: str, device: torch.device, sharded: bool) -> dict[str, bool]:

@@ -103,15 +103,16 @@ def launcher_of(parsed: Sequence[Override], cfg: DictConfig, jobs: int) -> Launc
     at_once = jobs if EXTRAS[name] == "submitit" else min(jobs, devices or cores)  # submitit starts all of them
     if name == "joblib" and (asked := int(str(own.get("hydra.launcher.n_jobs", 0)))):
         at_once = asked if asked > 0 else cores
-    settings = {k: v for k, v in _settings(name, cfg, at_once, cores, devices).items() if k.lstrip("+") not in own}
+    found = _settings(name, cfg, at_once, cores, devices, joins="hydra.launcher.ray.init.address" in own)
+    settings = {key: value for key, value in found.items() if key.lstrip("+") not in own}
     if name == "submitit_slurm":
         return Launcher(name, at_once, settings=settings)
     shared = 0 if name == "ray" else devices  # Ray shows each of its jobs the devices that it may have
     return Launcher(name, at_once, shared, max(cores // at_once, 1), settings)
 
 
-def _settings(name: str, cfg: DictConfig, at_once: int, cores: int, devices: int) -> dict[str, Any]:
-    """Hydra's own settings that suit this machine, or a cluster's usual one, by key."""
+def _settings(name: str, cfg: DictConfig, at_once: int, cores: int, devices: int, joins: bool) -> dict[str, Any]:
+    """Hydra's own settings that suit this machine, or a cluster's usual one, by key; `joins` a Ray that has begun."""
     if name == "joblib":
         return {"hydra.launcher.n_jobs": at_once, "hydra.launcher.batch_size": 1}
     if name == "submitit_slurm":
@@ -121,7 +122,9 @@ def _settings(name: str, cfg: DictConfig, at_once: int, cores: int, devices: int
             "hydra.launcher.gpus_per_node": 0 if cfg.trainer.device == "cpu" else 1,
         }
     if name == "ray":
-        return {
+        # a Ray that runs already refuses to be told its memory, which the launcher does unless that is taken away
+        elsewhere = {"++hydra.launcher.ray.init.object_store_memory": "null"} if joins else {}
+        return elsewhere | {
             "+hydra.launcher.ray.init.include_dashboard": False,
             "+hydra.launcher.ray.remote.num_cpus": max(cores // at_once, 1),
             "+hydra.launcher.ray.remote.num_gpus": 1 if devices else 0,

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from gantrain.commands.assembly import plain
-from gantrain.commands.chosen import chosen_settings
+from gantrain.commands.chosen import IDLE, chosen_settings
 from gantrain.commands.study import study_plots
 from gantrain.config import ReportRequest, plain_config, validate
 from gantrain.errors import Stopped, UserError
@@ -79,8 +79,8 @@ def choices_of(folder: RunFolder) -> dict[str, str]:
         settings = chosen_settings(plain_config(folder.read_config(), str(folder)))
         found = {key: str(value) for key, value in settings.items() if key != "changed"}
         job = JobFolder(folder.path)
-        words = (word.partition("=") for word in (job.read_words() if job.is_job else ()))
-        found |= {key.lstrip("+"): value.strip("'\"") for key, sign, value in words if sign}
+        words = (word.lstrip("+").partition("=") for word in (job.read_words() if job.is_job else ()))
+        found |= {key: value.strip("'\"") for key, sign, value in words if sign and key not in IDLE}
     except (OSError, UserError, OmegaConfBaseException, TypeError, ValueError, AttributeError):  # a stranger's
         pass
     return found

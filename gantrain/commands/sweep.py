@@ -51,17 +51,18 @@ def sweep(
         check_search(parsed, trials)
         launcher = launcher_of(parsed, first, _count(parsed) if trials is None else trials)
         folder = folder or _new_folder(parsed, first)
-        kept = [word for word, override in zip(overrides, parsed, strict=True) if not of_hydra(override)]
-        own = _resolved(config_dir)
-        folder.write_plan(SweepPlan(kept, own, config_name, objective.metric if trials is not None else None))
-        jobs = Jobs(folder, swept_keys(parsed), command, launcher, objective, trials is not None)
-        count = _count(parsed) if trials is None else trials_left(folder, trials)
-        show(f"sweep: {folder}  ({_extent(count, trials, objective)}{'' if launcher.here else f'; {launcher}'})")
-        words = [*overrides, *(f"{key}={value}" for key, value in {**launcher.settings, **_places(folder)}.items())]
-        if trials is not None:
-            words += search_words(folder, parsed, objective, count, launcher.at_once)
-        if count:
-            _launch(words, config_name, jobs, own)
+        with folder.searched() if trials is not None else nullcontext():
+            kept = [word for word, override in zip(overrides, parsed, strict=True) if not of_hydra(override)]
+            own = _resolved(config_dir)
+            folder.write_plan(SweepPlan(kept, own, config_name, objective.metric if trials is not None else None))
+            jobs = Jobs(folder, swept_keys(parsed), command, launcher, objective, trials is not None)
+            count = _count(parsed) if trials is None else trials_left(folder, trials)
+            show(f"sweep: {folder}  ({_extent(count, trials, objective)}{'' if launcher.here else f'; {launcher}'})")
+            words = [*overrides, *(f"{key}={value}" for key, value in {**launcher.settings, **_places(folder)}.items())]
+            if trials is not None:
+                words += search_words(folder, parsed, objective, count, launcher.at_once)
+            if count:
+                _launch(words, config_name, jobs, own)
     return 1 if write_table(folder, own) else 0
 
 

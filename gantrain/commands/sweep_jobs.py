@@ -74,7 +74,16 @@ class Jobs:
                     self._run(job, cfg, words, number)
         if self.launcher.here and self._report_is_old():
             report_sweep(self.folder, show)
+        if self.searching and not self._has_figure(job):
+            show(
+                f"job {job.path.name} has logged no {self.objective.metric}: it counts as the worst; see sweep.metric="
+            )
         return value_of(job, self.objective)
+
+    def _has_figure(self, job: JobFolder) -> bool:
+        """Whether a run that ended well has what it is compared by."""
+        ended = job.status.read().status == "finished"
+        return not ended or any(self.objective.metric in line for line in job.numbers.read())
 
     def _run(self, job: JobFolder, cfg: DictConfig, words: Sequence[str], number: int) -> None:
         console = Console(log_only=not self.launcher.here)

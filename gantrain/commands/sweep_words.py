@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hydra.core.override_parser.types import IntervalSweep, Override
 from omegaconf import DictConfig
 
-from gantrain.commands.assembly import build_game, build_metrics, plain
+from gantrain.commands.assembly import build_game, build_learners, build_metrics, plain
 from gantrain.config import build, check_place, complete, compose, left_to_budget, of_hydra, parse, prepare, validate
 from gantrain.errors import Mistyped, UserError
 from gantrain.metrics import Metric
@@ -105,16 +105,19 @@ def _objective_of(cfg: DictConfig) -> Objective:
     cfg = complete(cfg)
     check_sinks(cfg.log.sinks)
     game = build_game(cfg)
+    build_learners(cfg, game)
     metrics = build_metrics(cfg, build(plain(cfg.dataset), "dataset"), game)
     choose_machine(cfg.trainer.device, cfg.trainer.precision.value, game)
+    tags = [f"metrics/{key}" for metric in metrics.values() for key in metric.keys]
     named = cfg.sweep.metric or cfg.metrics.best
+    named = f"metrics/{named}" if f"metrics/{named}" in tags else named
     if cfg.sweep.trials is None:
         return Objective(named)
-    tags = [f"metrics/{key}" for metric in metrics.values() for key in metric.keys]
     tag = named or next(iter(tags), None)
     if tag is None:
         raise UserError("nothing is measured by which a search could compare runs: add metrics, such as metrics=modes")
-    if tag.startswith("metrics/") and tag not in tags and all(metric.keys for metric in metrics.values()):
+    a_figure = tag.startswith("metrics/") or "/" not in tag
+    if a_figure and tag not in tags and all(metric.keys for metric in metrics.values()):
         have = f"the runs measure {', '.join(tags)}" if tags else "the runs measure nothing, add metrics=…"
         raise UserError(f"sweep.metric={tag} is none of the figures of these runs: {have}")
     asked = cfg.sweep.direction

@@ -13,7 +13,7 @@ from typing import Any
 
 from gantrain.errors import UserError
 from gantrain.files import read_text, refuse_link, write_text
-from gantrain.locks import locked
+from gantrain.locks import OwnLock, locked
 from gantrain.runs.folder import RunFolder, fresh_folder
 from gantrain.untrusted import read_json
 
@@ -138,6 +138,19 @@ class SweepFolder:
             )  # it is there where a process was killed here, or the disk was full
             job.write_words(words)
             return job
+
+    def searched(self) -> AbstractContextManager[None]:
+        """Within, no other process searches here: it would take trials that have yet to begin for interrupted ones.
+
+        Raises:
+            UserError: another does.
+        """
+        return OwnLock(self.path / ".search").hold(
+            lambda: UserError(
+                f"another process searches in {self}: stop it first, or wait; for several trials at once begin a "
+                "search with hydra/launcher=joblib"
+            )
+        )
 
     def new_worker(self) -> int:
         """The number of the process that works on the sweep from now on: 0 for the first, 1 for the next …"""

@@ -59,6 +59,10 @@ def test_jobs_take_devices_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     ray = launcher_of(parse(["hydra/launcher=ray"]), CPU, 100)
     assert ray.settings["+hydra.launcher.ray.remote.num_gpus"] == 1
     assert ray.device(1, "auto") == "auto", "Ray itself shows each job one of them"
+    taken = "++hydra.launcher.ray.init.object_store_memory"
+    assert taken not in ray.settings
+    joins = launcher_of(parse(["hydra/launcher=ray", "hydra.launcher.ray.init.address=auto"]), CPU, 100)
+    assert joins.settings[taken] == "null", "a Ray that has begun refuses to be told its memory"
 
 
 @pytest.mark.parametrize(("name", "extra"), [("joblib", "joblib"), ("submitit_slurm", "submitit"), ("ray", "ray")])

@@ -42,6 +42,7 @@ def trials(folder: Path, state: str) -> list[Any]:
         (["sweep=tpe", *LINE], "nothing is searched"),
         (["sweep=tpe", *LINE, RATE, "metrics.use=[]"], "nothing is measured by which a search could compare"),
         (["sweep=tpe", *LINE, RATE, "sweep.metric=metrics/fid"], "sweep.metric=metrics/fid is none of the figures"),
+        (["sweep=tpe", *LINE, RATE, "sweep.metric=wasserstein"], "sweep.metric=wasserstein is none of the figures"),
         (["sweep=tpe", *LINE, RATE, "sweep.metric=loss/generator/total"], "add sweep.direction=minimize or maximize"),
         (["sweep=tpe", *LINE, RATE, "sweep.direction=up"], "direction"),
         (["sweep=tpe", *LINE, RATE, "sweep.trials=0"], "sweep.trials"),
@@ -67,6 +68,8 @@ def test_which_way_a_figure_is_better_follows_from_its_metric() -> None:
         for tag, direction in asked.items():
             words = ["sweep=tpe", "dataset=ring8", "metrics=modes", f"sweep.metric={tag}"]
             assert check(parse(words), "train")[1].direction == direction
+            bare = [*words[:-1], f"sweep.metric={tag.removeprefix('metrics/')}"]
+            assert check(parse(bare), "train")[1] == check(parse(words), "train")[1]
         words = ["sweep=tpe", "dataset=gaussian1d", "metrics=gaussian1d", "sweep.metric=metrics/mean"]
         with pytest.raises(UserError, match="nothing says which way metrics/mean is better"):
             check(parse(words), "train")
@@ -102,6 +105,30 @@ def test_an_interrupted_search_goes_on_and_repeats_nothing(
     assert gantrain(f"run={sweep}").returncode == 0, "nothing is left to do"
     assert gantrain(f"run={sweep}", "sweep.trials=6").returncode == 0
     assert len(trials(tmp_path, "COMPLETE")) == len(sweep.jobs()) == 6
+
+
+@with_optuna
+def test_one_process_searches_at_a_time(gantrain: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = []
+
+    def another(*_: object) -> dict[str, float]:
+        said.append(gantrain(f"run={only_sweep(tmp_path)}"))
+        return {"metrics/wasserstein1": 1.0}
+
+    with monkeypatch.context() as patched:
+        patched.setattr("gantrain.commands.train.evaluate", another)
+        assert gantrain("-m", "sweep=tpe", "sweep.trials=1", *LINE, RATE).returncode == 0
+    assert said[0].returncode == 2
+    assert "another process searches in" in said[0].stderr
+    assert len(trials(tmp_path, "COMPLETE")) == len(only_sweep(tmp_path).jobs()) == 1
+
+
+@with_optuna
+def test_what_no_run_logs_is_told(gantrain: Command, tmp_path: Path) -> None:
+    words = ["sweep.metric=loss/generator/totl", "sweep.direction=minimize", "sweep.trials=1"]
+    done = gantrain("-m", "sweep=tpe", *words, *LINE, RATE)
+    assert "job 000-" in done.stdout
+    assert "has logged no loss/generator/totl: it counts as the worst" in done.stdout
 
 
 @with_optuna

@@ -130,6 +130,9 @@ def test_ones_own_sweep_joins_by_its_folder(gantrain: Command, tmp_path: Path) -
         (["-m", "seed=0,1", "optimizer.lr=interval(0.1,1)"], "search them with sweep=tpe"),
         (["-m", "sweep=losses", "loss=hinge,wgan", "seed=0,x"], "seed"),
         (["-m", "sweep=losses", "trainer.batch_size=8,0"], "trainer.batch_size"),
+        (["-m", "dataset=ring8", "optimizer.lr=1e-3,abc"], "abc"),
+        (["-m", "dataset=ring8", "optimizer.lr=1e-3,-1"], "-1"),
+        (["-m", "dataset=ring8", "metrics.use=[modes],[modess]"], "there is no metric modess"),
         (["-m", "sweep=losses", "+sweep.over.seed=[1,2]"], "write its values as on a command line"),
     ],
 )
