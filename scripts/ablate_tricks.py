@@ -23,6 +23,7 @@ from pathlib import Path
 
 from replica_times import rounds_of, seconds
 
+from gantrain.config import compose, hydra_at
 from gantrain.errors import UserError
 from gantrain.options import listed, options_of
 from gantrain.runs import JobFolder, SweepFolder
@@ -122,9 +123,17 @@ def by_trick(folder: SweepFolder) -> dict[str, list[JobFolder]]:
     return found
 
 
-def table(name: str, folder: SweepFolder, tricks: Sequence[str]) -> list[str]:
-    """The lines of a table in Markdown, and below it which of these tricks it lacks."""
-    setting, runs = SETTINGS[name], by_trick(folder)
+def too_late(tricks: Sequence[str], steps: int) -> list[str]:
+    """Those that begin when so many steps are over."""
+    with hydra_at(None):
+        described = compose([f"tricks=[{','.join(tricks)}]"], "train").tricks
+    return [trick for trick in tricks if int(described.get(trick, {}).get("start") or 0) >= steps]
+
+
+def table(name: str, folder: SweepFolder, tricks: Sequence[str], late: Sequence[str]) -> list[str]:
+    """The lines of a table in Markdown, and below it which of these tricks it lacks, and of the `late` ones."""
+    setting = SETTINGS[name]
+    runs = {trick: jobs for trick, jobs in by_trick(folder).items() if trick not in late}
     plain = {figure: finals(runs[NONE], figure) for figure in setting.figures}
     lines, refused, unfinished, alone = [], [], [], None
     for trick, jobs in runs.items():
@@ -144,6 +153,7 @@ def table(name: str, folder: SweepFolder, tricks: Sequence[str]) -> list[str]:
     ]
     lacking = {
         "Failed there, mostly because they are refused (the sweep's table has the reasons)": refused,
+        "Left out, for that was over before they begin": late,
         "Not run": [trick for trick in tricks if trick not in runs or trick in unfinished],
         **{f"Left out, for it {why}": [trick] for trick, why in ELSEWHERE.items()},
     }
@@ -177,10 +187,12 @@ def main() -> int:
     parser.add_argument("--page", type=Path, help="in Markdown, with a place for the table")
     arguments = parser.parse_args()
     every = [trick for trick in listed("tricks", options_of("tricks")) if trick not in ELSEWHERE]
-    tricks = arguments.tricks.split(",") if arguments.tricks else every
+    asked = arguments.tricks.split(",") if arguments.tricks else every
     steps = arguments.steps or SETTINGS[arguments.setting].steps
+    late = too_late(asked, steps)
+    tricks = [trick for trick in asked if trick not in late]
     folder = sweep(arguments.setting, tricks, arguments.seeds, steps, arguments.outputs)
-    lines = [f"{steps:,} steps each:", "", *table(arguments.setting, folder, tricks)]
+    lines = [f"{steps:,} steps each:", "", *table(arguments.setting, folder, tricks, late)]
     print("\n" + "\n".join(lines))
     if arguments.page:
         put(arguments.page, arguments.setting, lines)
