@@ -23,7 +23,6 @@ from gantrain.ranges import NOT_NEGATIVE, within
 from gantrain.schedules import RateSchedule, Schedule, refuse_rate_schedule
 from gantrain.seeding import Purpose, mix, seed_default
 from gantrain.sharded import is_sharded
-from gantrain.training.machine import choose_device
 from gantrain.training.state import Learner, number_at
 from gantrain.training.stepping import without_compiler
 from gantrain.tricks import RunPlan, Trick
@@ -81,7 +80,8 @@ def reuses_fakes(cfg: DictConfig, game: Game) -> bool:
     if trainer.reuse_fakes != "auto":
         return trainer.reuse_fakes
     alone = trainer.accumulate == trainer.replicas == 1 and not trainer.shard
-    eager = trainer.execution in (Execution.auto, Execution.eager) and choose_device(trainer.device).type == "cpu"
+    on_cpu = trainer.device == "cpu" or (trainer.device == "auto" and not torch.cuda.is_available())
+    eager = on_cpu and trainer.execution in (Execution.auto, Execution.eager)
     return alone and eager and trainer.on_nonfinite is not OnNonfinite.skip and game.without_reuse() is None
 
 

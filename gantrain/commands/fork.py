@@ -51,12 +51,7 @@ def fork(
     old = config_of(state, str(file))
     if not words:
         raise UserError("gantrain fork changes something: add loss=…, tricks=[…] or any other setting")
-    keys = {override.key_or_group for override in parse(words, config_name)}
-    if "budget" in keys:
-        raise UserError("budget= plans a run from its first step: give a fork trainer.steps= or trainer.minutes=")
     cfg = _changed(old, words, config_name, console)
-    if old.budget is not None and "trainer.steps" in keys and "trainer.minutes" not in keys:
-        cfg.trainer.minutes = None  # it was the budget's, and is used up
     progress = Progress.of(state["progress"], str(file))
     progress.figures = progress.ended = None
     try:
@@ -66,7 +61,8 @@ def fork(
     if cfg.metrics.best != old.metrics.best:
         progress.best = None
     source = RunFolder.of(file)
-    place = Path(cfg.outputs_dir) / cfg.name if "outputs_dir" in keys else place_of_fork(source, cfg)
+    told = any(override.key_or_group == "outputs_dir" for override in parse(words, config_name))
+    place = Path(cfg.outputs_dir).expanduser() / cfg.name if told else place_of_fork(source, cfg)
     changed = {"progress": asdict(progress), "config": OmegaConf.to_yaml(cfg)}
     merged = {**state, **_state_of(cfg, old, state, str(file), console), **changed}
     merged["logged"] = logged_at(state)
@@ -89,14 +85,19 @@ def _changed(old: DictConfig, words: Sequence[str], config_name: str, console: C
     """The run's config with what the words change in it, and nothing else: not what has become standard since.
 
     Raises:
-        UserError: they make no config.
+        UserError: they make no config, or ask for a budget.
     """
+    keys = {override.key_or_group for override in parse(words, config_name)}
+    if "budget" in keys:
+        raise UserError("budget= plans a run from its first step: give a fork trainer.steps= or trainer.minutes=")
     before = [word for word in map(str, old.choices.overrides) if word.partition("=")[0] not in FACTS]
     was = complete(compose(before, config_name))
     cfg = complete(compose([*before, *words], config_name), console.say_once)
     for key in cfg:
         if key not in FACTS:
             _keep(cfg, old, was, key)
+    if old.budget is not None and "trainer.steps" in keys and "trainer.minutes" not in keys:
+        cfg.trainer.minutes = None  # it was the budget's, and is used up
     cfg.run = None
     return cfg
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 from omegaconf import DictConfig
 
-SIGNS = ("not enough memory", "can't allocate memory", "out of memory", "bad allocation")
+SIGNS = ("not enough memory", "can't allocate memory", "out of memory", "bad allocation", "alloc_failed")
 """In the words of PyTorch's RuntimeError of the CPU, and of libraries of a device."""
 
 

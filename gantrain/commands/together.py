@@ -34,8 +34,10 @@ def together() -> Iterator[Ranks]:
     try:
         with ranks.watched():
             yield ranks
-    finally:
-        ranks.close()
+    except BaseException:
+        ranks.close(well=False)
+        raise
+    ranks.close()
 
 
 def tell(ranks: Ranks, cfg: DictConfig | None, state: Mapping[str, Any] | None) -> Mapping[str, Any] | None:

@@ -108,7 +108,6 @@ def training(
                 reported_at_the_end(folder, cfg, console),
                 _open_run(cfg, parts, rounds, real_data, folder, console, render_picture, logged_at(state)) as run,
             ):
-                run.at_once = at_once
                 machine = f"{parts.machine}{ranks}" + (f", one of {at_once} runs at once" if at_once > 1 else "")
                 begin_run = partial(_begin_run, run, folder, command, machine, real)
                 figures = yield from _train_guarded(run, begin_run, cfg, folder, quiet, at_once)
@@ -226,6 +225,7 @@ def _train_guarded(
     run: Run, begin_run: Callable[[], None], cfg: DictConfig, folder: RunFolder, quiet: bool, at_once: int
 ) -> Training[dict[str, float]]:
     """The loop, with status.json telling from its beginning how it stands and how it ended, and a verdict."""
+    run.at_once = at_once
     try:
         begin_run()
         with run.rounds.ranks.watched(), folder.status.beating():

@@ -11,10 +11,11 @@ import torch
 def free_memory(device: torch.device, root: Path = Path("/")) -> int:
     """Bytes that are free on the device; for a CPU, what the system could give and this process' cgroups allow.
 
-    `root` is where /proc and /sys are found.
+    What PyTorch holds of a CUDA device and does not use is free too. `root` is where /proc and /sys are found.
     """
     if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
+        cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + cached
     try:
         lines = (root / "proc/meminfo").read_text().splitlines()
         free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))

@@ -27,13 +27,18 @@ _ACTIVATIONS: dict[str, type[nn.Module]] = {
 
 
 class LateBuffers(nn.Module):
-    """A module whose own buffers may come into being after it was built: loading makes those of a checkpoint."""
+    """A module whose own buffers may come into being after it was built: loading makes those of a checkpoint.
+
+    Those that are there already stay where they are in memory: captured turns know no other place.
+    """
 
     def _load_from_state_dict(self, state_dict: MutableMapping[str, Any], prefix: str, *rest: Any) -> None:
         for key, value in state_dict.items():
             name = key.removeprefix(prefix)
             own = isinstance(value, Tensor) and "." not in name and name not in self._parameters
-            if key.startswith(prefix) and own:
+            there = self._buffers.get(name)
+            fits = there is not None and (there.shape, there.dtype) == (getattr(value, "shape", None), value.dtype)
+            if key.startswith(prefix) and own and not fits:
                 self.register_buffer(name, torch.empty_like(value))
         super()._load_from_state_dict(state_dict, prefix, *rest)
 

@@ -52,3 +52,6 @@ class Eager:
 
     def check_again(self) -> None:
         """Something else than turns may have changed what they are made of."""
+
+    def begin_anew(self) -> None:
+        """What turns are made of may lie elsewhere in memory."""

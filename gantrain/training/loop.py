@@ -279,6 +279,7 @@ def _go_back(run: Run, fault: NotFinite) -> None:
         raise fault from None
     go_back(good, rounds.game, rounds.learners, progress)
     rounds.machine.place(rounds.game)
+    rounds.execution.begin_anew()
     rounds.meter.clear()
     run.recorder.rewind(progress.step, logged_at(good))
     run.watch.replay()

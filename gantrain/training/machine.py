@@ -97,6 +97,8 @@ def choose_device(word: str, local: int | None = None) -> torch.device:
     try:
         device = torch.device(word)
         torch.empty(0, device=device)
+        if device.type == "cuda" and device.index is not None:
+            torch.cuda.set_device(device)  # on which streams and graphs are made
     except Exception as error:  # what a backend raises where it is missing differs from one to the next
         reason = str(error).splitlines()[0].split(". ")[0]
         raise UserError(f"device={word} is not here ({reason}): use auto or cpu") from error

@@ -38,6 +38,9 @@ class Faster(Eager):
         """The body of a player's turn, faster."""
         raise NotImplementedError
 
+    def begin_anew(self) -> None:
+        self._pieces.clear()
+
     def backward(self, player: str, parameters: Sequence[nn.Parameter], batch: Batch, parts: int) -> Played:
         if self.game.observing:  # who watches wants to look between the operations
             self.check_again()
@@ -84,10 +87,12 @@ class Faster(Eager):
         device = self.game.device
         kept, drawn, found = Kept(self.game), default_state(device), []
         for each in (body, *[piece] * self.calls):
-            _, _, gradients = each(batch)
-            found.append([None if gradient is None else gradient.clone() for gradient in gradients])
-            kept.restore()
-            restore_default(drawn, device)
+            try:
+                _, _, gradients = each(batch)
+                found.append([None if gradient is None else gradient.clone() for gradient in gradients])
+            finally:
+                kept.restore()
+                restore_default(drawn, device)
         eager, faster = found[0], found[-1]
         if [gradient is None for gradient in eager] != [gradient is None for gradient in faster]:
             return math.inf

@@ -38,10 +38,13 @@ class Processes(Ranks):
         )
         self._liveness = Liveness(dist.PrefixStore("liveness", store.clone()), self.number, self.count)
 
-    def close(self) -> None:
-        """Lets go of the others, which go on or end by themselves."""
+    def close(self, well: bool = True) -> None:
+        """Lets go of the others, which go on or end by themselves; `well`: after what was done together was done.
+
+        NCCL would wait for others that are in the middle of it.
+        """
         self._liveness.close()
-        if dist.is_initialized():
+        if dist.is_initialized() and (well or not torch.cuda.is_available()):
             dist.destroy_process_group()
 
     def add(self, x: Tensor) -> Tensor:

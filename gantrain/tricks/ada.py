@@ -86,7 +86,8 @@ class ADA(Trick):
         with torch.autocast(x.device.type, enabled=False):  # places in bf16 would be pixels away
             x = x.float()
             if self.given is not None:
-                self.p.copy_(torch.as_tensor(self.given.now))
+                now = self.given.now
+                self.p.copy_(now) if isinstance(now, Tensor) else self.p.fill_(now)
             if "blit" in self.augmentations or "geometry" in self.augmentations:
                 x = resample(x, self._placement(x))
             return self._colour(x) if "colour" in self.augmentations else x

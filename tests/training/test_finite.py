@@ -252,3 +252,20 @@ def test_the_way_on_names_no_schedule(gantrain: Command, tmp_path: Path) -> None
     assert done.returncode == 1
     assert "start anew with lower rates, such as optimizer.discriminator.lr=" in done.stderr
     assert "failed" in (only_run(tmp_path) / "status.json").read_text()
+
+
+@pytest.mark.parametrize("trick", ["ada", "ema", "historical_averaging", "lecam", "virtual_batch_norm"])
+def test_what_goes_back_stays_where_it_lies(trick: str) -> None:
+    """Captured turns read and write where buffers lay when they were captured."""
+    words = ["dataset=digits", "model=dcgan_small", "loss=nonsaturating", f"tricks=[{trick}]"]
+    rounds = round_of(*words, "trainer.batch_size=8")
+    for _ in range(2):
+        rounds.play(Progress())
+    places = {name: tensor.data_ptr() for name, tensor in rounds.game.state_dict().items()}
+    then = {name: tensor.clone() for name, tensor in rounds.game.state_dict().items()}
+    rounds.play(Progress())
+    rounds.game.load_state_dict(then)
+    now = rounds.game.state_dict()
+    assert {name: tensor.data_ptr() for name, tensor in now.items()} == places
+    for name, tensor in now.items():
+        assert torch.equal(tensor, then[name])

@@ -18,19 +18,24 @@ from gantrain.training.execution import choose_execution
 from gantrain.training.finite import check_state
 from gantrain.training.machine import choose_machine
 from gantrain.training.rounds import Progress, Rounds
+from gantrain.tricks import InstanceNoise
+from gantrain.turns import Batch
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")]
 
 
-def losses(*words: str, execution: str = "eager", steps: int = 4, observe: bool = True) -> list[dict[str, float]]:
+def losses(
+    *words: str, execution: str = "eager", steps: int = 4, observe: bool = True, said: list[str] | None = None
+) -> list[dict[str, float]]:
+    """Of some rounds; `said` takes why turns stay eager, where that is no fault."""
     cfg = config(*words, "trainer.device=cuda")
     game = build_game(cfg)
     machine = choose_machine("cuda", cfg.trainer.precision.value, game)
     machine.place(game)
     place = DataContext(Path("data"), machine.device, cfg.seed, cfg.trainer.data_budget)
     batches = build(plain(cfg.dataset), "dataset").open(place)
-    said: list[str] = []
-    how = choose_execution(execution, game, machine, 1000, said.append)
+    faults: list[str] = []
+    how = choose_execution(execution, game, machine, 1000, (faults if said is None else said).append)
     rounds = Rounds(game, build_learners(cfg, game), batches, machine, cfg.seed, 1000, 32, execution=how)
     rounds.begin()
     progress, found = Progress(), []
@@ -38,7 +43,7 @@ def losses(*words: str, execution: str = "eager", steps: int = 4, observe: bool 
         rounds.play(progress, observe=observe)
         found.append(rounds.meter.read())
     batches.close()
-    assert not said
+    assert not faults
     return found
 
 
@@ -91,3 +96,20 @@ def test_large_recipes_play_and_fit(real_data: Path, experiment: str) -> None:
     assert all(math.isfinite(value) for value in rounds.meter.read().values())
     check_state(parts.game, parts.learners, 20, parts.weights)
     assert torch.cuda.max_memory_allocated() < 16 * 2**30
+
+
+def test_turns_that_cannot_be_captured_stay_eager_and_the_run_goes_on() -> None:
+    """A trick that reads on the host spoils a capture; what is drawn afterwards is drawn as if there had been none."""
+
+    def reads(self: InstanceNoise, x: torch.Tensor, batch: Batch) -> torch.Tensor:
+        return original(self, x, batch) + 0 * float(x.sum().item())
+
+    original, said, found = InstanceNoise.augment, list[str](), []
+    for execution in ("eager", "graph"):
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(InstanceNoise, "augment", reads)
+            words = ["dataset=digits", "loss=nonsaturating", "tricks=[instance_noise]", "trainer.precision=fp32"]
+            found.append(losses(*words, execution=execution, observe=False, said=said))
+    assert said
+    for eager, graph in zip(*found, strict=True):
+        assert graph["loss/generator/total"] == pytest.approx(eager["loss/generator/total"], rel=1e-3)

@@ -154,8 +154,8 @@ def test_a_sweeps_report_compares_its_jobs(tmp_path: Path) -> None:
     assert "1.5 ± 0.71" in shown
     assert data["choices"] == ["loss", "seed"], "what all share says nothing"
     assert data["options"]["loss"] == ["r1", "hinge"]
-    # 2·2²·2 between losses and 1 within: (16 - 0.5) / (17 + 0.5)
-    assert data["explained"]["metrics/fid_classifier"]["loss"] == pytest.approx(15.5 / 17.5)
+    # of 1, 2 and 5, for one failed: 49/6 between losses and 1/2 within
+    assert data["explained"]["metrics/fid_classifier"]["loss"] == pytest.approx((49 / 6 - 1 / 2) / (26 / 3 + 1 / 2))
     (loss,) = (chart for chart in data["charts"] if chart["title"] == "loss/generator/total")
     assert [curve["name"] for curve in loss["curves"]] == ["loss=r1", "loss=hinge"]
     assert len(loss["curves"][0]["low"]) == 20
