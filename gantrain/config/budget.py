@@ -13,8 +13,8 @@ LENGTHS = ("trainer.steps", "trainer.minutes")
 DEBUG = ("debug", "debug.dry", "debug.overfit")
 RECIPE = ("experiment", "model", "networks", "loss", "optimizer", "tricks", "init_from")
 """Groups, and a setting, that make up a recipe: who names one of them has chosen his own."""
-INSIDE = ("model", "loss", "tricks")
-"""Groups whose single settings belong to one recipe, and are unknown to others."""
+INSIDE = ("model", "loss", "optimizer", "tricks")
+"""Groups of which each single setting belongs to a recipe."""
 
 
 def minutes_of(budget: str) -> float:
@@ -52,4 +52,4 @@ def left_to_budget(budget: str | None, named: Collection[str]) -> str | None:
 
 def names_recipe(named: Collection[str]) -> bool:
     """Whether the command line chooses what is trained, which a budget then leaves as it is."""
-    return any(key.partition("@")[0] in RECIPE or key.partition(".")[0] in INSIDE for key in named)
+    return any(key.partition("@")[0] in RECIPE or re.split(r"[./]", key)[0] in INSIDE for key in named)
