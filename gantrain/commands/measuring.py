@@ -98,6 +98,10 @@ def _measure(
     long: bool = False,
 ) -> Speed:
     """The speed of a run that is played as short ones are, or as long ones."""
+
+    def phases_of(steps: int) -> Callable[[int], int]:
+        return build_game(of_length(steps)).phase
+
     with memory_advised(cfg):
         parts = build_parts(cfg, None, say)
         word = "eager" if reuses_fakes(cfg, parts.game) else cfg.trainer.execution.value
@@ -107,12 +111,12 @@ def _measure(
         with closing(parts.source.open(parts.context)) as batches:
             rounds = build_rounds(played, parts, batches, say)
             begin(rounds)
-            per_step, warming = _seconds_per_step(rounds, seconds, lambda steps: build_game(of_length(steps)).phase)
+            per_step, warming = _seconds_per_step(rounds, seconds, cfg.log.every, phases_of)
     return Speed(per_step, str(parts.machine), played.trainer.execution.value, short, longer, warming)
 
 
 def _seconds_per_step(
-    rounds: Rounds, seconds: float | None, phases_of: Callable[[int], Callable[[int], int]]
+    rounds: Rounds, seconds: float | None, every: int, phases_of: Callable[[int], Callable[[int], int]]
 ) -> tuple[float, float]:
     """On average over the run, and how many the first rounds take longer.
 
@@ -121,6 +125,7 @@ def _seconds_per_step(
 
     Args:
         seconds: of the whole run; None where it has the steps of the rounds.
+        every: steps between those that are logged.
         phases_of: of a run of so many steps, the phase by step.
     """
     first = rounds.game.phase
@@ -131,7 +136,7 @@ def _seconds_per_step(
     @cache
     def seconds_in(phase: int) -> float:
         nonlocal warming
-        each, warm = _seconds_at(rounds, bisect_left(range(ENDLESS), phase, key=first), enough)
+        each, warm = _seconds_at(rounds, bisect_left(range(ENDLESS), phase, key=first), enough, every)
         warming += warm
         return each
 
@@ -169,17 +174,17 @@ def _filling(mean: Callable[[int], float], seconds: float, steps: int) -> float:
     return each
 
 
-def _seconds_at(rounds: Rounds, step: int, enough: float) -> tuple[float, float]:
+def _seconds_at(rounds: Rounds, step: int, enough: float, every: int) -> tuple[float, float]:
     """Measured from a step on, over whole cycles of what is not played in every round, such as a lazy penalty.
 
-    And the seconds by which the first rounds took longer.
+    With the part of a logged round that each round bears. And the seconds by which the first rounds took longer.
     """
     progress = Progress(step)
 
-    def play(times: int) -> float:
+    def play(times: int, observe: bool = False) -> float:
         began = time.monotonic()
         for _ in range(times):
-            rounds.play(progress)
+            rounds.play(progress, observe)
         rounds.meter.read()  # waits for the device
         return time.monotonic() - began
 
@@ -194,4 +199,5 @@ def _seconds_at(rounds: Rounds, step: int, enough: float) -> tuple[float, float]
     while sum(spent) < enough:
         spent.append(play(times))
     each = sum(spent) / (len(spent) * times)
-    return each, max(first - WARM * max(each, due), 0.0)
+    logged = min(play(1, observe=True) for _ in range(WARM)) - once
+    return each + max(logged, 0.0) / every, max(first - WARM * max(each, due), 0.0)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from itertools import pairwise
 
 from gantrain.errors import UserError
 
@@ -48,6 +49,16 @@ def left_to_budget(budget: str | None, named: Collection[str]) -> str | None:
         return budget
     said = length or next((key for key in ("trainer", "experiment", *DEBUG) if key in named), None)
     return None if said else budget
+
+
+def has_minutes_of_budget(budget: str | None, words: Sequence[str]) -> bool:
+    """Whether the minutes of a run were set by its budget, whose words for the length stand side by side.
+
+    Args:
+        words: the overrides that the run keeps.
+    """
+    keys = [word.partition("=")[0] for word in words]
+    return budget is not None and LENGTHS in pairwise(keys)
 
 
 def names_recipe(named: Collection[str]) -> bool:

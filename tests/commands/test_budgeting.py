@@ -17,6 +17,7 @@ from conftest import Command, config, lines_of, only_run, round_from
 from omegaconf import DictConfig
 
 from gantrain.commands import budgeting, measuring
+from gantrain.commands.resume import change
 from gantrain.config import compose, hydra_at, names_recipe, prepare
 from gantrain.errors import UserError
 from gantrain.options import CONFIGS
@@ -232,12 +233,12 @@ def test_no_budget_measures_nothing(tried: dict[str, float]) -> None:
 
 @pytest.mark.parametrize(("lazy", "cycle"), [((), 1), ((8,), 8), ((4, 6), 12)])
 def test_speed_over_whole_cycles(monkeypatch: pytest.MonkeyPatch, lazy: tuple[int, ...], cycle: int) -> None:
-    """A round costs a millisecond, and ten more where a lazy penalty is due."""
+    """A round costs a millisecond, ten more where a lazy penalty is due, and fifty more where it is logged."""
     now = 0.0
 
-    def play(progress: SimpleNamespace) -> None:
+    def play(progress: SimpleNamespace, observe: bool) -> None:
         nonlocal now
-        now += 0.001 + 0.01 * sum(progress.step % every == 0 for every in lazy)
+        now += 0.001 + 0.05 * observe + 0.01 * sum(progress.step % every == 0 for every in lazy)
         progress.step += 1
 
     penalties = {str(every): SimpleNamespace(every=every) for every in lazy}
@@ -248,9 +249,9 @@ def test_speed_over_whole_cycles(monkeypatch: pytest.MonkeyPatch, lazy: tuple[in
         steps=1000,
     )
     monkeypatch.setattr(measuring.time, "monotonic", lambda: now)
-    mean = 0.001 + 0.01 * sum(cycle // every for every in lazy) / cycle
+    mean = 0.001 + 0.05 / 50 + 0.01 * sum(cycle // every for every in lazy) / cycle
     assert math.lcm(*lazy) == cycle
-    per_step, _ = measuring._seconds_per_step(rounds, 100.0, lambda steps: rounds.game.phase)  # type: ignore[arg-type]
+    per_step, _ = measuring._seconds_per_step(rounds, 100.0, 50, lambda steps: rounds.game.phase)  # type: ignore[arg-type]
     assert per_step == pytest.approx(mean)
 
 
@@ -265,21 +266,21 @@ def growing(step: int) -> int:
 @pytest.mark.parametrize("steps", [50, 500, 5000, 50_000])
 def test_a_game_that_grows_by_pictures_fills_its_time(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
     """Whatever length the config has, the time of so many steps is found to be theirs."""
-    monkeypatch.setattr(measuring, "_seconds_at", lambda rounds, step, _: (0.001 * 10 ** growing(step), 0.0))
+    monkeypatch.setattr(measuring, "_seconds_at", lambda rounds, step, *_: (0.001 * 10 ** growing(step), 0.0))
     rounds = SimpleNamespace(steps=20_000, game=SimpleNamespace(phase=growing))
     taken = sum(
         0.001 * 10**k * max(min(end, steps) - begin, 0)
         for k, (begin, end) in enumerate(zip(GROWING, [*GROWING[1:], steps], strict=True))
     )
-    found, _ = measuring._seconds_per_step(rounds, taken / measuring.SHARE, lambda _: growing)  # type: ignore[arg-type]
+    found, _ = measuring._seconds_per_step(rounds, taken / measuring.SHARE, 50, lambda _: growing)  # type: ignore[arg-type]
     assert taken / found == pytest.approx(steps, rel=0.1)
 
 
 def test_a_game_that_grows_with_its_run_needs_no_other_length(monkeypatch: pytest.MonkeyPatch) -> None:
     """Half of it is played at 1 ms a step and half at 3 ms, however long it is."""
-    monkeypatch.setattr(measuring, "_seconds_at", lambda rounds, step, _: (0.001 if step < 500 else 0.003, 0.5))
+    monkeypatch.setattr(measuring, "_seconds_at", lambda rounds, step, *_: (0.001 if step < 500 else 0.003, 0.5))
     rounds = SimpleNamespace(steps=1000, game=SimpleNamespace(phase=lambda step: int(step >= 500)))
-    found = measuring._seconds_per_step(rounds, 100.0, lambda n: lambda step: int(2 * step >= n))  # type: ignore[arg-type]
+    found = measuring._seconds_per_step(rounds, 100.0, 50, lambda n: lambda step: int(2 * step >= n))  # type: ignore[arg-type]
     assert found == pytest.approx((0.002, 1.0))
 
 
@@ -379,6 +380,37 @@ def test_going_on_with_more_steps_leaves_the_budget_behind(gantrain: Command, tm
     done = gantrain(f"run={run}", f"trainer.steps={steps}")
     assert done.returncode == 0, done.stderr
     assert f"ended at step {steps:,}: all steps are done" in done.stdout
+
+
+def test_a_budget_that_ends_too_soon_says_so_and_how_to_go_on(
+    gantrain: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budgeting, "measure_speed", lambda *_: budgeting.Speed(1e-4, "cpu"))
+    done = gantrain("budget=2s", "metrics=none")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"the budget ended at step \d+ of 1\d,\d{3}: training was slower than", done.stdout)
+    assert re.search(r"^go on   gantrain run=\S+ trainer\.minutes=\d+$", done.stdout, re.MULTILINE)
+    timed = gantrain("trainer.minutes=0.02", "metrics=none", "name=timed")
+    assert "the budget ended" not in timed.stdout
+    assert re.search(r"^go on   gantrain run=\S+ trainer\.minutes=\d+$", timed.stdout, re.MULTILINE)
+
+
+def test_minutes_that_were_not_the_budgets_stay(tried: dict[str, float]) -> None:
+    def went_on(cfg: DictConfig, *words: str) -> tuple[float | None, str | None]:
+        changed = change(cfg, words)
+        return changed.trainer.minutes, changed.budget
+
+    own, _ = plan("budget=auto", "trainer.minutes=5")
+    assert own.budget is None
+    assert went_on(own, "trainer.steps=99") == (5, None)
+    own.budget = "auto"  # as earlier versions kept it
+    assert went_on(own, "trainer.steps=99") == (5, None)
+    found, _ = plan("budget=1m")
+    assert went_on(found, "log.every=5") == (1, "1m")
+    assert went_on(found, "trainer.minutes=7") == (7, None)
+    assert went_on(plan("budget=1m")[0], "trainer.steps=99") == (None, None)
+    longer = change(plan("budget=1m")[0], ["trainer.minutes=7"])
+    assert went_on(longer, "trainer.steps=99") == (7, None)
 
 
 @pytest.mark.parametrize("words", [("budget=soon",), ("budget=5m", "trainer.steps=9")])
