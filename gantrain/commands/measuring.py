@@ -29,6 +29,8 @@ MEASURED = 0.02
 """The part of the time in which speed is measured …"""
 LEAST, MOST = 2.0, 20.0
 """… in seconds at least and at most."""
+FAST = 0.1
+"""Of the time in which speed is measured, the part below which a round is a quick one."""
 PLACES = 20
 """Of a run, at which its phase is looked at."""
 TRIES = 10
@@ -199,5 +201,6 @@ def _seconds_at(rounds: Rounds, step: int, enough: float, every: int) -> tuple[f
     while sum(spent) < enough:
         spent.append(play(times))
     each = sum(spent) / (len(spent) * times)
-    logged = min(play(1, observe=True) for _ in range(WARM)) - once
+    quick = once < FAST * enough  # what is logged of a slow round costs little beside it
+    logged = min(play(1, observe=True) for _ in range(WARM)) - once if quick else 0.0
     return each + max(logged, 0.0) / every, max(first - WARM * max(each, due), 0.0)
