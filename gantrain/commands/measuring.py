@@ -106,7 +106,8 @@ def _measure(
 
     with memory_advised(cfg):
         parts = build_parts(cfg, None, say)
-        word = "eager" if reuses_fakes(cfg, parts.game) else cfg.trainer.execution.value
+        word = cfg.trainer.execution.value
+        word = "eager" if word == "auto" and reuses_fakes(cfg, parts.game) else word
         short, longer = (suited_execution(word, parts.game, parts.machine, steps) for steps in (LONG - 1, LONG))
         played = cfg.copy()
         played.trainer.execution = Execution(longer if long else short)

@@ -142,6 +142,11 @@ def test_on_a_gpu_the_data_sets_own_is_told_too(tried: dict[str, float], monkeyp
     )
 
 
+def test_an_execution_that_does_not_go_with_reused_fakes_is_refused() -> None:
+    with pytest.raises(UserError, match="reuse_fakes joins two turns"):
+        plan("budget=2s", "trainer.reuse_fakes=true", "trainer.execution=compile")
+
+
 def test_what_runs_out_of_memory_is_passed_over(tried: dict[str, float], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(budgeting, "choose_device", lambda word: torch.device("cuda"))
     measure = budgeting.measure_speed
