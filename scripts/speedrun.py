@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import statistics
 import subprocess
 import sys
@@ -125,6 +126,7 @@ def broken_rules(cfg: DictConfig, folder: RunFolder, protocol: Mapping[str, Any]
         "it was interrupted, or has not ended": status.status == "finished" and len(status.all_commands) == 1,
         "it went back to an earlier step": str(cfg.trainer.on_nonfinite) != "rollback",
         "it was not made on a GPU": "cpu" not in (status.machine or "cpu"),
+        "it was made on several GPUs": not re.search(r", \d+ processes", status.machine or ""),
         f"it was judged by another metric than FID in the space {SPACE}": (
             (protocol.get("metric"), protocol.get("space")) == ("FID", SPACE)
         ),

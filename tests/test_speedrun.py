@@ -143,6 +143,12 @@ def test_a_record_breaks_no_rule_and_each_rule_is_looked_at(tmp_path: Path) -> N
         assert len(broken(kept(), folder, protocol | wrong)) == 1
     for word in ("dataset.split=test", "init_from=x", "trainer.on_nonfinite=rollback", "log.every=300"):
         assert len(broken(kept(word), folder, protocol)) == 1, word
+    for machine, rules in (("NVIDIA H100 80GB HBM3, bf16, 2 processes", 1), ("NVIDIA H100 80GB HBM3, bf16", 0)):
+        several = RunFolder(tmp_path / str(rules))
+        several.path.mkdir()
+        several.status.begin("torchrun …", machine)
+        several.status.end("finished")
+        assert broken(kept(), several, protocol) == ["it was made on several GPUs"] * rules
     folder.status.begin("gantrain run=…", "cpu, fp32, 2 threads")
     folder.status.end("finished")
     assert len(broken(kept(), folder, protocol)) == 2, "it went on, and without a GPU"

@@ -4,35 +4,24 @@ from __future__ import annotations
 
 import math
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing, suppress
 from dataclasses import dataclass
+from functools import partial
 
 from omegaconf import DictConfig
 
 from gantrain.commands.assembly import build_game
-from gantrain.commands.memory_advice import OutOfMemory, memory_advised
-from gantrain.commands.parts import begin, build_parts, build_rounds
+from gantrain.commands.measuring import SHARE, Speed, measure_speed
+from gantrain.commands.memory_advice import OutOfMemory
 from gantrain.config import complete, compose, left_to_budget, minutes_of, names_recipe, parse
 from gantrain.errors import UserError
 from gantrain.report.console import Console
 from gantrain.training.machine import choose_device
-from gantrain.training.rounds import Rounds
-from gantrain.training.state import Progress
 
 ON_CPU = "25m"
 """What `budget: auto` is where there is no GPU: with start-up and last figures it ends within half an hour."""
-SHARE = 0.92
-"""The part of the time that steps may take; figures, pictures and checkpoints have the rest."""
-WARM = 2
-"""Rounds before the clock starts: memory is laid out, kernels are chosen."""
-MEASURED = 0.02
-"""The part of the time in which speed is measured …"""
-LEAST, MOST = 2.0, 20.0
-"""… in seconds at least and at most."""
-PLACES = 20
-"""Of a run, at which its phase is looked at."""
+ON_GPU = "1d"
+"""What it is on a GPU where the recipe of its own choice would take longer."""
 FEW_STEPS = 500
 """With fewer steps than this networks have hardly learnt anything."""
 
@@ -46,18 +35,25 @@ EXPECTED = {
 
 
 @dataclass(frozen=True)
-class Speed:
-    """How fast a recipe trains here."""
+class Recipe:
+    """An experiment that a budget may choose, or the data set's own settings where it has no name."""
 
-    per_step: float
-    """Seconds."""
-    machine: str
+    name: str | None
+    wanted: int
+    """Steps from which on it is worth its cost."""
+    compose: Callable[..., DictConfig]
+    """Its complete config with words more."""
+
+    def speed(self, seconds: float | None, say: Callable[[str], None]) -> Speed:
+        """As `measure_speed` has it."""
+        return measure_speed(self.compose(), seconds, say, lambda steps: self.compose(f"trainer.steps={steps}"))
 
 
 def planned(words: Sequence[str], cfg: DictConfig, config_name: str, console: Console, ranks: int = 1) -> DictConfig:
     """The complete config of a run, inside `hydra_at`: with a budget, of the recipe and the length that suit it.
 
-    What is worked out stands in the config like any choice: a run that goes on keeps it.
+    What is worked out stands in the config like any choice, and a run that goes on keeps it; a budget that decides
+    nothing is none there.
 
     Args:
         words: the overrides that made `cfg`.
@@ -72,34 +68,57 @@ def planned(words: Sequence[str], cfg: DictConfig, config_name: str, console: Co
     budget = left_to_budget(own.budget, named)
     shipped = config_name == "train"  # what stands in a config of one's own was chosen too
     if budget is None or own.debug.dry or (budget == "auto" and not shipped):
+        own.budget = None
         return own
     began = time.monotonic()
-    recipes: Mapping[str, int] = {} if names_recipe(named) or not shipped else dict(own.recipes)
-    judged = [] if {"metrics", "metrics.use"} & named else ["metrics=auto"]  # an experiment's may need what is not here
 
-    def with_words(*more: str) -> DictConfig:
+    def composed(*more: str) -> DictConfig:
         return complete(compose([*words, *more], config_name), console.say_once)
 
-    candidates = {recipe: [f"experiment={recipe}", *judged] for recipe in recipes}
+    judged = [] if {"metrics", "metrics.use"} & named else ["metrics=auto"]  # an experiment's may need what is not here
+    known: Mapping[str, int] = {} if names_recipe(named) or not shipped else dict(own.recipes)
+    others = [Recipe(name, known[name], partial(composed, f"experiment={name}", *judged)) for name in known]
+    recipes = [Recipe(None, 0, composed), *others]
     if budget == "auto" and choose_device(own.trainer.device).type != "cpu":
-        return _worth(own, candidates, with_words, console)
+        chosen = _worth(recipes, console, alone=ranks == own.trainer.replicas == 1)
+        if chosen is not None:
+            return chosen
+        budget = ON_GPU
     budget = _for_one_run(ON_CPU if budget == "auto" else budget, ranks, own.trainer.replicas)
+    return _filling(budget, recipes, console, began)
+
+
+def _filling(budget: str, recipes: Sequence[Recipe], console: Console, began: float) -> DictConfig:
+    """The config of the run that makes the best of a time that began then."""
     seconds = 60 * minutes_of(budget)
-    worth = {recipe: (recipes[recipe], more) for recipe, more in candidates.items()}
-    chosen, speed = _widest(own, worth, with_words, seconds, console.say_once)
+    chosen, speed = _widest(recipes, seconds, console.say_once)
     left = seconds - (time.monotonic() - began)
-    steps = max(int(SHARE * left / speed.per_step), 1)
-    ends = time.strftime("%H:%M", time.localtime(time.time() + left))
-    said = f"{f'{chosen}, ' if chosen else ''}{_rate(speed)} steps a second on {speed.machine}"
-    console.say(f"budget {budget}: {said}, so {steps:,} steps, until about {ends}")
+    steps = speed.steps_in(SHARE * left)
+    length = [f"trainer.steps={steps}", f"trainer.minutes={max(left / 60, 0.01):.4g}"]
+    if not speed.is_played(steps):  # as it was measured, for which the steps were found
+        length.append(f"trainer.execution={speed.execution}")
+    final = chosen.compose(*length)
+    said = f"{f'{chosen.name}, ' if chosen.name else ''}{_rate(speed)} steps a second on {speed.machine}"
+    console.say(f"budget {budget}: {said}, so {steps:,} steps, until about {clock_in(left)}")
     if steps < FEW_STEPS:
-        way_out = " or smaller pictures, dataset.image_size=…" if "image_size" in own.dataset else ""
+        way_out = " or smaller pictures, dataset.image_size=…" if "image_size" in final.dataset else ""
         console.say(f"so few steps teach little: give it a longer budget{way_out}")
-    length = (f"trainer.steps={steps}", f"trainer.minutes={max(left / 60, 0.01):.4g}")
-    final = with_words(*candidates.get(chosen or "", []), *length)
-    if len(final.data.shape) == 3:
-        console.say(f"expect: {expectation(steps * final.trainer.batch_size * final.loss.get('n_critic', 1))}")
+    _say_expected(final, console)
     return final
+
+
+def _say_expected(cfg: DictConfig, console: Console) -> None:
+    if len(cfg.data.shape) == 3:
+        shown = cfg.trainer.steps * cfg.trainer.batch_size * cfg.loss.get("n_critic", 1)
+        console.say(f"expect: {expectation(shown)}")
+
+
+def clock_in(seconds: float) -> str:
+    """The time of day in so many seconds, with the day where it is another."""
+    now = time.time()
+    then = time.localtime(now + seconds)
+    today = time.localtime(now)[:3] == then[:3]
+    return time.strftime("%H:%M" if today else "%H:%M on %A, %d %B", then)
 
 
 def _for_one_run(budget: str, ranks: int, replicas: int) -> str:
@@ -113,20 +132,43 @@ def _for_one_run(budget: str, ranks: int, replicas: int) -> str:
     return budget
 
 
-def _worth(
-    own: DictConfig,
-    candidates: Mapping[str, Sequence[str]],
-    with_words: Callable[..., DictConfig],
-    console: Console,
-) -> DictConfig:
-    """The costliest recipe that fits the data, at its own length; the data set's own where none does."""
-    for recipe, more in reversed(list(candidates.items())):
-        with suppress(UserError):  # made for other sizes
-            cfg = with_words(*more)
+def _worth(recipes: Sequence[Recipe], console: Console, alone: bool) -> DictConfig | None:
+    """The config of the costliest recipe that fits the data and the device, at its own length.
+
+    None where that takes longer than `ON_GPU`, which is said then. The time is told of one process with one run,
+    `alone`, that several would share.
+    """
+    for recipe in reversed(recipes):
+        try:
+            cfg = recipe.compose()
             build_game(cfg)
-            console.say(f"budget auto: {recipe}, {cfg.trainer.steps:,} steps")
+            speed = recipe.speed(None, console.say_once) if alone else None
+        except (UserError, OutOfMemory):  # made for other sizes
+            if recipe is recipes[0]:
+                raise
+            continue
+        said = f"{recipe.name or cfg.name}, {cfg.trainer.steps:,} steps"
+        if speed is None:
+            console.say(f"budget auto: {said}")
             return cfg
-    return own
+        seconds = (speed.warming + speed.per_step * cfg.trainer.steps) / SHARE
+        if seconds > 60 * minutes_of(ON_GPU):
+            console.say(f"budget auto: {said} would take about {duration(seconds)} here, so budget={ON_GPU}")
+            return None
+        pace = f"{_rate(speed)} steps a second on {speed.machine}"
+        console.say(f"budget auto: {said}, {pace}: {duration(seconds)}, until about {clock_in(seconds)}")
+        _say_expected(cfg, console)
+        return cfg
+    raise AssertionError("the data set's own comes last")
+
+
+def duration(seconds: float) -> str:
+    """So many seconds in words."""
+    for most, unit, name in ((5400, 60, "minute"), (172_800, 3600, "hour"), (math.inf, 86_400, "day")):
+        if seconds < most:
+            count = max(round(seconds / unit), 1)
+            return f"{count} {name}{'s' * (count > 1)}"
+    raise AssertionError("the last unit has no end")
 
 
 def _rate(speed: Speed) -> str:
@@ -134,32 +176,22 @@ def _rate(speed: Speed) -> str:
     return f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
 
 
-def _widest(
-    own: DictConfig,
-    candidates: Mapping[str, tuple[int, Sequence[str]]],
-    with_words: Callable[..., DictConfig],
-    seconds: float,
-    say: Callable[[str], None],
-) -> tuple[str | None, Speed]:
-    """The costliest recipe of which the time allows its steps, None for the data set's own, and its speed.
+def _widest(recipes: Sequence[Recipe], seconds: float, say: Callable[[str], None]) -> tuple[Recipe, Speed]:
+    """The costliest recipe of which the time allows its steps, and its speed.
 
-    The data set's own is the cheapest, and the others follow by cost. One whose steps would not fit even at the speed
-    of the one before is not tried, for a step of it can take minutes; one that does not fit the data is passed over.
-
-    Args:
-        candidates: for each recipe the steps from which it is worth its cost, and the words that choose it.
-        with_words: the config with words more.
+    The data set's own comes first and is the cheapest, and the others follow by cost. One whose steps would not fit
+    even at the speed of the one before is not tried, for a step of it can take minutes; one that does not fit the data
+    is passed over.
     """
-    chosen: str | None = None
-    best = measure_speed(own, seconds, say)
-    for recipe, (wanted, more) in candidates.items():
-        if wanted * best.per_step > SHARE * seconds:
+    chosen, best = recipes[0], recipes[0].speed(seconds, say)
+    for recipe in recipes[1:]:
+        if recipe.wanted * best.per_step > SHARE * seconds:
             break
         try:
-            speed = measure_speed(with_words(*more), seconds, say)
+            speed = recipe.speed(seconds, say)
         except (UserError, OutOfMemory):
             continue
-        if wanted * speed.per_step > SHARE * seconds:
+        if recipe.wanted * speed.per_step > SHARE * seconds:
             break
         chosen, best = recipe, speed
     return chosen, best
@@ -168,56 +200,3 @@ def _widest(
 def expectation(shown: int) -> str:
     """What to expect of samples when D was shown so many real pictures."""
     return next(words for most, words in EXPECTED.items() if shown < most)
-
-
-def measure_speed(cfg: DictConfig, seconds: float, say: Callable[[str], None]) -> Speed:
-    """Plays a few rounds of a run and throws them away.
-
-    Args:
-        seconds: of the whole run, of which this takes a small part.
-        say: is told what is done to the data.
-
-    Raises:
-        OutOfMemory: it does not fit.
-    """
-    with memory_advised(cfg):
-        parts = build_parts(cfg, None, say)
-        with closing(parts.source.open(parts.context)) as batches:
-            rounds = build_rounds(cfg, parts, batches, say)
-            begin(rounds)
-            per_step = _seconds_per_step(rounds, min(max(MEASURED * seconds, LEAST), MOST))
-    return Speed(per_step, str(parts.machine))
-
-
-def _seconds_per_step(rounds: Rounds, enough: float) -> float:
-    """Measured in each phase of a game that grows, which counts by how long the run plays it."""
-    places = [rounds.steps * k // PLACES for k in range(PLACES)]
-    phases = Counter(rounds.game.phase(step) for step in places)
-    first = {rounds.game.phase(step): step for step in reversed(places)}
-    return sum(
-        count / PLACES * _seconds_at(rounds, first[phase], enough * count / PLACES) for phase, count in phases.items()
-    )
-
-
-def _seconds_at(rounds: Rounds, step: int, enough: float) -> float:
-    """Measured from a step on, over whole cycles of what is not played in every round, such as a lazy penalty."""
-    progress = Progress(step)
-
-    def play(times: int) -> float:
-        began = time.monotonic()
-        for _ in range(times):
-            rounds.play(progress)
-        rounds.meter.read()  # waits for the device
-        return time.monotonic() - began
-
-    play(WARM)
-    cycle = math.lcm(*(penalty.every for penalty in rounds.game.loss.penalties.values()))
-    progress.step = -(-step // cycle) * cycle  # where all that is played once in a cycle is due
-    due, once = play(1), play(1)
-    if once * cycle > MOST:
-        return (due + (cycle - 1) * once) / cycle
-    times = cycle * max(int(min(enough, 1.0) / (once * cycle)), 1)  # seldom waits, so that a GPU is kept busy
-    spent = [play(times)]
-    while sum(spent) < enough:
-        spent.append(play(times))
-    return sum(spent) / (len(spent) * times)

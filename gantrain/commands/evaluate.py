@@ -124,7 +124,7 @@ def _choose(cfg: DictConfig, asked: DictConfig, standard: DictConfig, source: So
     for described in cfg.metrics.known.values():  # a complete config holds each metric's space itself
         for name in (name for name, space in former.items() if described.get("space") == space):
             described["space"] = spaces[name]
-    cfg.metrics.use = list(asked.metrics) or list(cfg.metrics.use) or list(source.suited_metrics)
+    cfg.metrics.use = list(asked.metrics) or list(cfg.metrics.use) or source.suited_to(data_folder(cfg))
     cfg.metrics.best = None
     cfg.metrics.n = asked.n or (None if asked.metrics else cfg.metrics.n)
     for described in cfg.metrics.known.values():

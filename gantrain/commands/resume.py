@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf, SCMode
 
 from gantrain.commands.assembly import config_of
 from gantrain.commands.train import train
-from gantrain.config import parse, refuse_interpolations, validate
+from gantrain.config import has_minutes_of_budget, parse, refuse_interpolations, validate
 from gantrain.errors import UserError
 from gantrain.report.console import Console
 from gantrain.runs import JobFolder, RunFolder, load_checkpoint
@@ -93,8 +93,10 @@ def change(cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:
     cfg.run = None
     parsed = parse(overrides)
     keys = {override.key_or_group for override in parsed}
-    if cfg.budget is not None and "trainer.steps" in keys and "trainer.minutes" not in keys:
-        cfg.trainer.minutes = None  # it was the budget's, and is used up
+    if not keys.isdisjoint(("trainer.steps", "trainer.minutes")):
+        if "trainer.minutes" not in keys and has_minutes_of_budget(cfg.budget, cfg.choices.overrides):
+            cfg.trainer.minutes = None
+        cfg.budget = None  # it is used up, and says nothing of the length any more
     for override in parsed:
         key, word = override.key_or_group, override.input_line
         if not any(key == allowed or key.startswith(allowed + ".") for allowed in MAY_CHANGE):

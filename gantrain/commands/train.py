@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -44,6 +45,7 @@ from gantrain.training.finite import NotFinite
 from gantrain.training.loop import Every, Limits, Run, Training
 from gantrain.training.ranks import ALONE, Ranks
 from gantrain.training.rounds import Rounds
+from gantrain.training.state import Progress
 from gantrain.training.watch import Watch
 
 ROLLBACKS = 5
@@ -113,7 +115,7 @@ def training(
                 figures = yield from _train_guarded(run, begin_run, cfg, folder, quiet, at_once)
                 run.recorder.settings(chosen_settings(cfg), figures or _totals(run.recorder))
     if not quiet:
-        say_what_next(folder, console)
+        say_what_next(folder, cfg, parts.progress, console)
     return figures
 
 
@@ -131,12 +133,22 @@ def _say_where(folder: RunFolder, ranks: Ranks) -> None:
     ranks.when_lost(partial(folder.status.end, "failed"), partial(way_out, folder))
 
 
-def say_what_next(folder: RunFolder, console: Console) -> None:
+def say_what_next(folder: RunFolder, cfg: DictConfig, progress: Progress, console: Console) -> None:
+    """Where the run's files are, and how it goes on; what the clock ended before its last step needs more time."""
+    steps, minutes = cfg.trainer.steps, cfg.trainer.minutes
+    more = "trainer.steps=…"
+    if progress.step < steps and minutes is not None and progress.seconds >= 60 * minutes:
+        more = f"trainer.minutes={math.ceil(1.1 * progress.seconds / 60 * steps / max(progress.step, 1))}"
+        if cfg.budget is not None:
+            console.say(
+                f"the budget ended at step {progress.step:,} of {steps:,}: training was slower than when it was "
+                "measured, and the learning rate has not come to its end"
+            )
     console.say(f"report  {folder.report}")
     console.say(f"look    {folder.samples.final}")
     console.say(f"curves  tensorboard --logdir {shlex.quote(str(folder))}")
     console.say(f"sample  gantrain sample {shlex.quote(f'run={folder}')} n=64")
-    console.say(f"go on   gantrain {shlex.quote(f'run={folder}')} trainer.steps=…")
+    console.say(f"go on   gantrain {shlex.quote(f'run={folder}')} {more}")
 
 
 @contextmanager

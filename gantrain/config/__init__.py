@@ -1,6 +1,6 @@
 """From words on a command line to one complete, checked config, and from it to objects. Knows classes by name only."""
 
-from gantrain.config.budget import left_to_budget, minutes_of, names_recipe
+from gantrain.config.budget import has_minutes_of_budget, left_to_budget, minutes_of, names_recipe
 from gantrain.config.building import build, kind_of
 from gantrain.config.completing import complete
 from gantrain.config.composing import ListingLoader, compose, hydra_at, implied, with_choices
@@ -40,6 +40,7 @@ __all__ = [
     "compose",
     "data_folder",
     "explained",
+    "has_minutes_of_budget",
     "hydra_at",
     "implied",
     "kind_of",

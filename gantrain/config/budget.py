@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from itertools import pairwise
 
 from gantrain.errors import UserError
 
@@ -13,8 +14,8 @@ LENGTHS = ("trainer.steps", "trainer.minutes")
 DEBUG = ("debug", "debug.dry", "debug.overfit")
 RECIPE = ("experiment", "model", "networks", "loss", "optimizer", "tricks", "init_from")
 """Groups, and a setting, that make up a recipe: who names one of them has chosen his own."""
-INSIDE = ("model", "loss", "tricks")
-"""Groups whose single settings belong to one recipe, and are unknown to others."""
+INSIDE = ("model", "loss", "optimizer", "tricks")
+"""Groups of which each single setting belongs to a recipe."""
 
 
 def minutes_of(budget: str) -> float:
@@ -50,6 +51,16 @@ def left_to_budget(budget: str | None, named: Collection[str]) -> str | None:
     return None if said else budget
 
 
+def has_minutes_of_budget(budget: str | None, words: Sequence[str]) -> bool:
+    """Whether the minutes of a run were set by its budget, whose words for the length stand side by side.
+
+    Args:
+        words: the overrides that the run keeps.
+    """
+    keys = [word.partition("=")[0] for word in words]
+    return budget is not None and LENGTHS in pairwise(keys)
+
+
 def names_recipe(named: Collection[str]) -> bool:
     """Whether the command line chooses what is trained, which a budget then leaves as it is."""
-    return any(key.partition("@")[0] in RECIPE or key.partition(".")[0] in INSIDE for key in named)
+    return any(key.partition("@")[0] in RECIPE or re.split(r"[./]", key)[0] in INSIDE for key in named)

@@ -116,7 +116,7 @@ def _plan_metrics(cfg: DictConfig, source: Any) -> None:
     """
     metrics = cfg.metrics
     judged = cfg.trainer.steps * cfg.trainer.batch_size // 30
-    metrics.use = list(source.suited_metrics) if judged >= FEWEST else []
+    metrics.use = source.suited_to(data_folder(cfg)) if judged >= FEWEST else []
     if not metrics.use:
         return
     metrics.n = metrics.n or source.suited_samples

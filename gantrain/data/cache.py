@@ -72,7 +72,7 @@ def tidy(cache: Path, made: Path, say: Callable[[str], None]) -> None:
 
     Whatever is not wholly a pack stays where it is.
     """
-    packs = {folder: facts for folder in cache.iterdir() if (facts := _facts_of(folder)) is not None}
+    packs = {folder: facts for folder in cache.iterdir() if (facts := facts_of(folder)) is not None}
     own = packs.pop(made, None)
     if own is None:
         return
@@ -92,7 +92,7 @@ def tidy(cache: Path, made: Path, say: Callable[[str], None]) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _facts_of(folder: Path) -> dict[str, Any] | None:
+def facts_of(folder: Path) -> dict[str, Any] | None:
     """The facts of a pack; None for anything else."""
     if not _holds_only(folder, r".*\.npy"):
         return None

@@ -9,9 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from gantrain.data.batches import Batches
+from gantrain.data.pictures import linked_folders
 from gantrain.data.source import DataContext, PackedSource, different_files
 from gantrain.errors import UserError
 from gantrain.untrusted import printable
+
+NAMED = 5
+"""Folders that a sentence names at most."""
 
 
 class ClassFolders(PackedSource):
@@ -43,6 +47,13 @@ class ClassFolders(PackedSource):
 
     def class_names(self, data_dir: Path) -> Sequence[str]:
         return [printable(name) or "(no sub-folder)" for name in self.class_folders(self.path)]
+
+    def fields(self, context: DataContext) -> dict[str, np.ndarray]:
+        linked = linked_folders(self.path)
+        if linked:
+            names = ", ".join(map(printable, linked[:NAMED])) + (", …" if len(linked) > NAMED else "")
+            context.say(f"data: passed over {len(linked):,} linked folder{'s' * (len(linked) > 1)} ({names})")
+        return super().fields(context)
 
     def open(self, context: DataContext) -> Batches:
         fields = self.fields(context)

@@ -56,12 +56,15 @@ class Glance:
     def image_size(self) -> int | list[int]:
         """The largest of `SIDES` for which nearly no picture is blown up.
 
+        Where few are so small that even the smallest blows them up, the largest that blows up no more.
         A square, unless nearly all pictures are of about one shape of which a square would lose a good part.
         """
         ratio = self._ratio()
         sizes = [shaped(side, ratio) for side in SIDES]
         blown = [Fitting(size).effects(self._sizes).upscaled / sum(self._sizes.values()) for size in sizes]
-        height, width = next((size for size, share in zip(sizes, blown, strict=True) if share <= 1 - NEARLY), sizes[-1])
+        most = max(1 - NEARLY, blown[-1]) if blown[-1] <= LOST else 0.0
+        fine = (size for size, share in zip(sizes, blown, strict=True) if share <= most)
+        height, width = next(fine, sizes[-1])
         return height if height == width else [height, width]
 
     @property

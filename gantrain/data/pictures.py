@@ -21,6 +21,7 @@ from gantrain.untrusted import printable
 FORMATS = {
     ".bmp": "BMP",
     ".gif": "GIF",
+    ".jfif": "JPEG",
     ".jpeg": "JPEG",
     ".jpg": "JPEG",
     ".png": "PNG",
@@ -83,6 +84,16 @@ def _places(folder: str) -> Iterator[str]:
                 yield from _places(entry.path)
             elif _is_file(entry):
                 yield entry.path
+
+
+def linked_folders(folder: Path) -> list[str]:
+    """The links to folders below a folder, which are not followed, by their paths from there."""
+    found = []
+    for place, folders, _ in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not _is_hidden(name))
+        paths = [os.path.join(place, name) for name in folders]
+        found += [os.path.relpath(path, folder) for path in paths if os.path.islink(path)]
+    return found
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:

@@ -18,7 +18,7 @@ import torch
 
 from gantrain.data.augment import Augment
 from gantrain.data.batches import Batches, DeviceBatches, StreamedBatches
-from gantrain.data.cache import cache_folder, made_once, mark_used, pack_folder, remove_pack, tidy
+from gantrain.data.cache import cache_folder, facts_of, made_once, mark_used, pack_folder, remove_pack, tidy
 from gantrain.data.fitting import Fitting
 from gantrain.data.memory import free_memory
 from gantrain.data.originals import Originals
@@ -104,6 +104,11 @@ class Source(ABC):
         """How many different samples there are, where that can be told without reading them all."""
         return None
 
+    def suited_to(self, data_dir: Path) -> list[str]:
+        """The suited metrics, without those that compare real pictures with each other where there is only one."""
+        alone = len(self.shape) == 3 and self.count(data_dir) == 1
+        return [name for name in self.suited_metrics if not (alone and name.startswith("diversity"))]
+
     def few(self, data_dir: Path) -> int | None:
         """How many different pictures there are where these are few; None where not, or where it cannot be told."""
         count = self.count(data_dir) if len(self.shape) == 3 else None
@@ -126,6 +131,10 @@ class Source(ABC):
     def reason(cls, key: str, settings: Mapping[str, Any]) -> str:
         """What such a setting became and why, in a few words; "" where nobody needs to be told."""
         return ""
+
+
+PLACE = ("path", "folder", "split", "part")
+"""Settings of packs that say where the files lie, and which of them are meant."""
 
 
 class PackedSource(Source):
@@ -203,14 +212,21 @@ class PackedSource(Source):
         if folder.is_dir():
             context.say(f"data: {folder} is damaged ({found}) and is made anew")
             remove_pack(folder)
-        others = list(context.cache.glob(f"{self.name}-*"))
+        before = any(self._is_of_same_place(pack, facts) for pack in context.cache.glob(f"{self.name}-*"))
         context.say(
-            f"data: packing {self.name}" + (" anew: other files or settings than before" if others else " once")
+            f"data: packing {self.name}" + (" anew: other files or settings than before" if before else " once")
         )
         with room_in(context.cache):
             self._write(context, folder, facts)
         with contextlib.suppress(OSError):  # another process tidies at the same time
             tidy(context.cache, folder, context.say)
+
+    def _is_of_same_place(self, pack: Path, facts: Mapping[str, Any]) -> bool:
+        """Whether a pack in the cache is of what lies, or lay, where what has these facts does."""
+        former = facts_of(pack)
+        if former is None or former["name"] != self.name:
+            return False
+        return all(former["settings"].get(key) == facts["settings"].get(key) for key in PLACE)
 
     def _write(self, context: DataContext, folder: Path, facts: dict[str, Any]) -> None:
         work = context.cache / f".{folder.name}.{os.getpid()}"

@@ -16,6 +16,9 @@ CHANCE = 4.0
 FEW = 100
 """Training pictures that a discriminator soon knows by heart."""
 
+AUGMENTING = ("diffaugment", "ada")
+"""Tricks that vary what D sees."""
+
 
 class ConstantData(Lasting):
     """All real samples are the same."""
@@ -85,4 +88,6 @@ class FewSamples(Lasting):
         return "" if count >= FEW else f"it trains on {count:.0f} pictures, and sees each of them again and again"
 
     def advice(self) -> str:
+        if set(AUGMENTING) & set(self.facts.tricks):
+            return "D sees them augmented already: add pictures to dataset.path=…"
         return f"augment what D sees: {self.facts.with_tricks(self.facts.against_memory)}"

@@ -134,7 +134,7 @@ def _what_is_seen(facts: Facts, history: History) -> tuple[str, ...]:
         found.append(f"samples vary {percent(varied)} as much as real ones")
     near = latest.get("health/energy_distance")
     start = history.first.get("health/energy_distance")
-    if near is not None and start is not None:
+    if near is not None and start is not None and math.isfinite(near) and math.isfinite(start):
         found.append(f"energy distance to real ones {max(near, 0.0):.2g}, {start:.2g} at the start")
     if latest.get("health/missing_classes") == 0 and facts.classes and facts.classes > 1 and not facts.modes:
         found.append(f"each of the {facts.classes} classes is among them")

@@ -38,10 +38,17 @@ def choose_execution(
                 f"execution=graph needs CUDA, and here is {machine.device.type}: use compile, eager or auto"
             )
         return Captured(game, machine, say)
-    small = machine.device.type == "cpu" and not is_convolutional(game)
-    if word == "compile" or (word == "auto" and small and steps >= LONG and can_compile()):
+    if suited_execution(word, game, machine, steps) == "compile":
         return Compiled(game, machine, say)
     return Eager(game, machine)
+
+
+def suited_execution(word: str, game: Game, machine: Machine, steps: int) -> str:
+    """What an execution means for a run of so many steps on one device: eager, compile or graph."""
+    if word != "auto":
+        return word
+    small = machine.device.type == "cpu" and not is_convolutional(game)
+    return "compile" if small and steps >= LONG and can_compile() else "eager"
 
 
 def can_compile() -> bool:

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import math
 import re
+import time
+from bisect import bisect_right
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 import yaml
-from conftest import Command, lines_of, only_run, round_from
+from conftest import Command, config, lines_of, only_run, round_from
 from omegaconf import DictConfig
 
-from gantrain.commands import budgeting
-from gantrain.config import compose, hydra_at, names_recipe
+from gantrain.commands import budgeting, measuring
+from gantrain.commands.resume import change
+from gantrain.config import compose, hydra_at, names_recipe, prepare
 from gantrain.errors import UserError
 from gantrain.options import CONFIGS
+from gantrain.training.compiled import Compiled
+from gantrain.training.execution import LONG
+from gantrain.training.rounds import Rounds
 
 RECIPES = ("+recipes.sgan_digits=1000", "+recipes.acgan_digits=5000")
 OWN = "digits-mlp-r3_digits"
@@ -32,18 +39,19 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
 
     def measure(cfg: DictConfig, *_: object) -> budgeting.Speed:
         measured.append(cfg.name)
-        return budgeting.Speed(known[cfg.name], "cpu")
+        found = known[cfg.name]
+        return found if isinstance(found, budgeting.Speed) else budgeting.Speed(found, "cpu")
 
     monkeypatch.setattr(budgeting, "measure_speed", measure)
     monkeypatch.setattr(budgeting.time, "monotonic", lambda: 0.0)
     return known
 
 
-def plan(*words: str) -> tuple[DictConfig, list[str]]:
+def plan(*words: str, ranks: int = 1) -> tuple[DictConfig, list[str]]:
     said: list[str] = []
     with hydra_at():
         return budgeting.planned(
-            words, compose(words), "train", SimpleNamespace(say=said.append, say_once=said.append)
+            words, compose(words), "train", SimpleNamespace(say=said.append, say_once=said.append), ranks
         ), said  # type: ignore[arg-type]
 
 
@@ -103,15 +111,118 @@ def test_automatic_on_a_cpu_and_on_a_gpu(tried: dict[str, float], monkeypatch: p
     monkeypatch.setattr(budgeting, "choose_device", lambda word: torch.device("cuda"))
     tried["tried"].clear()  # type: ignore[attr-defined]
     on_gpu, said = plan(*RECIPES, "budget=auto")
-    assert (on_gpu.name, tried["tried"]) == ("acgan_digits", [])
-    assert said[-1] == f"budget auto: acgan_digits, {on_gpu.trainer.steps:,} steps"
+    assert (on_gpu.name, tried["tried"]) == ("acgan_digits", ["acgan_digits"])
+    lasts = budgeting.duration(0.004 * on_gpu.trainer.steps / budgeting.SHARE)
+    told = f"budget auto: acgan_digits, {on_gpu.trainer.steps:,} steps, 250 steps a second on cpu: {lasts}, until about"
+    assert said[0].startswith(told)
+    assert said[1].startswith("expect: ")
     assert on_gpu.trainer.minutes is None
     assert on_gpu.trainer.steps != cfg.trainer.steps
 
 
+@pytest.mark.parametrize(("seconds", "recipe"), [(10, "sgan_digits"), (100, OWN)])
+def test_on_a_gpu_a_day_is_enough(
+    tried: dict[str, float], monkeypatch: pytest.MonkeyPatch, seconds: float, recipe: str
+) -> None:
+    """A step of the costliest recipe takes so long that its steps need months: the day has the next that fits."""
+    monkeypatch.setattr(budgeting, "choose_device", lambda word: torch.device("cuda"))
+    tried["acgan_digits"], tried["sgan_digits"] = 1000, seconds
+    cfg, said = plan(*RECIPES, "budget=auto")
+    assert re.fullmatch(
+        r"budget auto: acgan_digits, 3,\d{3} steps would take about \d+ days here, so budget=1d", said[0]
+    )
+    assert (cfg.name, cfg.trainer.minutes) == (recipe, 1440)
+
+
+def test_on_a_gpu_the_data_sets_own_is_told_too(tried: dict[str, float], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budgeting, "choose_device", lambda word: torch.device("cuda"))
+    cfg, said = plan("budget=auto")
+    assert said[0].startswith(
+        f"budget auto: {OWN}, {cfg.trainer.steps:,} steps, 1,000 steps a second on cpu: 1 minute,"
+    )
+
+
+def test_an_execution_that_does_not_go_with_reused_fakes_is_refused() -> None:
+    with pytest.raises(UserError, match="reuse_fakes joins two turns"):
+        plan("budget=2s", "trainer.reuse_fakes=true", "trainer.execution=compile")
+
+
+def test_what_runs_out_of_memory_is_passed_over(tried: dict[str, float], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budgeting, "choose_device", lambda word: torch.device("cuda"))
+    measure = budgeting.measure_speed
+
+    def full(cfg: DictConfig, *more: object) -> budgeting.Speed:
+        if cfg.name == "acgan_digits":
+            raise budgeting.OutOfMemory("full")
+        return measure(cfg, *more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(budgeting, "measure_speed", full)
+    assert plan(*RECIPES, "budget=auto")[0].name == "sgan_digits"
+
+
+def test_several_processes_on_gpus_measure_nothing(tried: dict[str, float], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budgeting, "choose_device", lambda word: torch.device("cuda"))
+    cfg, said = plan(*RECIPES, "budget=auto", ranks=2)
+    assert said == [f"budget auto: acgan_digits, {cfg.trainer.steps:,} steps"]
+    assert tried["tried"] == []
+
+
+def test_the_day_is_told_where_it_is_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budgeting.time, "time", lambda: time.mktime((2026, 3, 14, 23, 0, 0, 0, 0, -1)))
+    assert budgeting.clock_in(60) == "23:01"
+    assert budgeting.clock_in(7200) == "01:00 on Sunday, 15 March"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(10, "1 minute"), (3600, "60 minutes"), (7200, "2 hours"), (86_400, "24 hours"), (5e6, "58 days")],
+)
+def test_a_time_in_words(seconds: float, words: str) -> None:
+    assert budgeting.duration(seconds) == words
+
+
 def test_settings_of_one_s_own_stay(tried: dict[str, float]) -> None:
-    cfg, _ = plan(*RECIPES, "budget=30s", "trainer.batch_size=32", "optimizer.lr=1e-3", "seed=7")
-    assert (cfg.name, cfg.trainer.batch_size, cfg.optimizer.lr, cfg.seed) == ("acgan_digits", 32, 1e-3, 7)
+    cfg, _ = plan(*RECIPES, "budget=30s", "trainer.batch_size=32", "seed=7")
+    assert (cfg.name, cfg.trainer.batch_size, cfg.seed) == ("acgan_digits", 32, 7)
+
+
+@pytest.mark.parametrize("word", ["optimizer.lr=1e-3", "optimizer.schedule=cosine", "optimizer=adam"])
+def test_an_optimizer_of_one_s_own_keeps_the_recipe(tried: dict[str, float], word: str) -> None:
+    assert plan(*RECIPES, "budget=30s", prepare(word))[0].name == OWN
+
+
+def test_a_run_is_played_as_it_was_measured(tried: dict[str, float]) -> None:
+    """Where 55,200 steps would be compiled by themselves, but were counted eager, they are played eager."""
+    fast, long = budgeting.Speed(0.001, "cpu", long="compile"), LONG * 0.001 / budgeting.SHARE
+    tried[OWN] = fast  # type: ignore[assignment]
+    assert plan(f"budget={2 * long}s")[0].trainer.execution.value == "eager"
+    assert plan(f"budget={0.9 * long}s")[0].trainer.execution.value == "auto"
+    tried[OWN] = replace(fast, execution="compile")  # type: ignore[assignment]
+    assert plan(f"budget={2 * long}s")[0].trainer.execution.value == "auto"
+    assert plan(f"budget={0.9 * long}s")[0].trainer.execution.value == "compile"
+
+
+@pytest.mark.parametrize(
+    ("budget", "compiled", "played"),
+    [(600, 0.001, ["eager", "compile"]), (200, 0.001, ["eager"]), (600, 1.0, ["eager", "compile"])],
+)
+def test_long_runs_are_measured_compiled_too(
+    monkeypatch: pytest.MonkeyPatch, budget: float, compiled: float, played: list[str]
+) -> None:
+    """An eager step takes 5 ms; in short runs nothing is compiled, and what compiling slows down is not."""
+    seen: list[str] = []
+
+    def measure(rounds: Rounds, *_: object) -> tuple[float, float]:
+        seen.append("compile" if isinstance(rounds.execution, Compiled) else "eager")
+        return {"compile": compiled, "eager": 0.005}[seen[-1]], 0.0
+
+    monkeypatch.setattr(measuring, "_seconds_per_step", measure)
+    monkeypatch.setattr("gantrain.training.execution.can_compile", lambda: True)
+    cfg = config("dataset=ring8")
+    found = measuring.measure_speed(cfg, budget, print, lambda steps: cfg)
+    assert seen == played
+    assert found.execution == ("compile" if compiled < 0.005 and len(played) > 1 else "eager")
+    assert (found.short, found.long) == ("eager", "compile")
 
 
 def test_a_budget_beside_steps_is_refused() -> None:
@@ -127,12 +238,12 @@ def test_no_budget_measures_nothing(tried: dict[str, float]) -> None:
 
 @pytest.mark.parametrize(("lazy", "cycle"), [((), 1), ((8,), 8), ((4, 6), 12)])
 def test_speed_over_whole_cycles(monkeypatch: pytest.MonkeyPatch, lazy: tuple[int, ...], cycle: int) -> None:
-    """A round costs a millisecond, and ten more where a lazy penalty is due."""
+    """A round costs a millisecond, ten more where a lazy penalty is due, and fifty more where it is logged."""
     now = 0.0
 
-    def play(progress: SimpleNamespace) -> None:
+    def play(progress: SimpleNamespace, observe: bool) -> None:
         nonlocal now
-        now += 0.001 + 0.01 * sum(progress.step % every == 0 for every in lazy)
+        now += 0.001 + 0.05 * observe + 0.01 * sum(progress.step % every == 0 for every in lazy)
         progress.step += 1
 
     penalties = {str(every): SimpleNamespace(every=every) for every in lazy}
@@ -142,10 +253,40 @@ def test_speed_over_whole_cycles(monkeypatch: pytest.MonkeyPatch, lazy: tuple[in
         game=SimpleNamespace(loss=SimpleNamespace(penalties=penalties), phase=lambda step: 0),
         steps=1000,
     )
-    monkeypatch.setattr(budgeting.time, "monotonic", lambda: now)
-    mean = 0.001 + 0.01 * sum(cycle // every for every in lazy) / cycle
+    monkeypatch.setattr(measuring.time, "monotonic", lambda: now)
+    mean = 0.001 + 0.05 / 50 + 0.01 * sum(cycle // every for every in lazy) / cycle
     assert math.lcm(*lazy) == cycle
-    assert budgeting._seconds_per_step(rounds, 2.0) == pytest.approx(mean)  # type: ignore[arg-type]
+    per_step, _ = measuring._seconds_per_step(rounds, 100.0, 50, lambda steps: rounds.game.phase)  # type: ignore[arg-type]
+    assert per_step == pytest.approx(mean)
+
+
+GROWING = [0, 100, 1000, 10_000]
+"""First steps of phases, of which each one's steps take ten times as long as the last one's."""
+
+
+def growing(step: int) -> int:
+    return bisect_right(GROWING, step) - 1
+
+
+@pytest.mark.parametrize("steps", [50, 500, 5000, 50_000])
+def test_a_game_that_grows_by_pictures_fills_its_time(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
+    """Whatever length the config has, the time of so many steps is found to be theirs."""
+    monkeypatch.setattr(measuring, "_seconds_at", lambda rounds, step, *_: (0.001 * 10 ** growing(step), 0.0))
+    rounds = SimpleNamespace(steps=20_000, game=SimpleNamespace(phase=growing))
+    taken = sum(
+        0.001 * 10**k * max(min(end, steps) - begin, 0)
+        for k, (begin, end) in enumerate(zip(GROWING, [*GROWING[1:], steps], strict=True))
+    )
+    found, _ = measuring._seconds_per_step(rounds, taken / measuring.SHARE, 50, lambda _: growing)  # type: ignore[arg-type]
+    assert taken / found == pytest.approx(steps, rel=0.1)
+
+
+def test_a_game_that_grows_with_its_run_needs_no_other_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of it is played at 1 ms a step and half at 3 ms, however long it is."""
+    monkeypatch.setattr(measuring, "_seconds_at", lambda rounds, step, *_: (0.001 if step < 500 else 0.003, 0.5))
+    rounds = SimpleNamespace(steps=1000, game=SimpleNamespace(phase=lambda step: int(step >= 500)))
+    found = measuring._seconds_per_step(rounds, 100.0, 50, lambda n: lambda step: int(2 * step >= n))  # type: ignore[arg-type]
+    assert found == pytest.approx((0.002, 1.0))
 
 
 def test_a_run_and_the_same_by_its_steps(gantrain: Command, tmp_path: Path) -> None:
@@ -213,7 +354,10 @@ def test_an_experiment_keeps_its_own_metrics(tried: dict[str, float]) -> None:
     assert cfg.metrics.use == ["code_error"]
 
 
-@pytest.mark.parametrize("word", ["model.generator.dropout=0.1", "init_from=old.pt", "loss.adversarial.gradient=0"])
+@pytest.mark.parametrize(
+    "word",
+    ["model.generator.dropout=0.1", "init_from=old.pt", "loss.adversarial.gradient=0", "optimizer/schedule=linear"],
+)
 def test_single_settings_of_a_recipe_choose_it(word: str) -> None:
     assert names_recipe({word.partition("=")[0]})
 
@@ -241,6 +385,37 @@ def test_going_on_with_more_steps_leaves_the_budget_behind(gantrain: Command, tm
     done = gantrain(f"run={run}", f"trainer.steps={steps}")
     assert done.returncode == 0, done.stderr
     assert f"ended at step {steps:,}: all steps are done" in done.stdout
+
+
+def test_a_budget_that_ends_too_soon_says_so_and_how_to_go_on(
+    gantrain: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budgeting, "measure_speed", lambda *_: budgeting.Speed(1e-4, "cpu"))
+    done = gantrain("budget=2s", "metrics=none")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"the budget ended at step \d+ of 1\d,\d{3}: training was slower than", done.stdout)
+    assert re.search(r"^go on   gantrain run=\S+ trainer\.minutes=\d+$", done.stdout, re.MULTILINE)
+    timed = gantrain("trainer.minutes=0.02", "metrics=none", "name=timed")
+    assert "the budget ended" not in timed.stdout
+    assert re.search(r"^go on   gantrain run=\S+ trainer\.minutes=\d+$", timed.stdout, re.MULTILINE)
+
+
+def test_minutes_that_were_not_the_budgets_stay(tried: dict[str, float]) -> None:
+    def went_on(cfg: DictConfig, *words: str) -> tuple[float | None, str | None]:
+        changed = change(cfg, words)
+        return changed.trainer.minutes, changed.budget
+
+    own, _ = plan("budget=auto", "trainer.minutes=5")
+    assert own.budget is None
+    assert went_on(own, "trainer.steps=99") == (5, None)
+    own.budget = "auto"  # as earlier versions kept it
+    assert went_on(own, "trainer.steps=99") == (5, None)
+    found, _ = plan("budget=1m")
+    assert went_on(found, "log.every=5") == (1, "1m")
+    assert went_on(found, "trainer.minutes=7") == (7, None)
+    assert went_on(plan("budget=1m")[0], "trainer.steps=99") == (None, None)
+    longer = change(plan("budget=1m")[0], ["trainer.minutes=7"])
+    assert went_on(longer, "trainer.steps=99") == (7, None)
 
 
 @pytest.mark.parametrize("words", [("budget=soon",), ("budget=5m", "trainer.steps=9")])

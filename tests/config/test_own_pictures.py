@@ -121,3 +121,10 @@ def test_a_loss_that_augments_is_enough(folder: Path, tmp_path: Path) -> None:
         cfg = complete(compose([f"dataset.path={folder}", "loss=augmented"]))
     assert list(cfg.loss.tricks) == ["ada"]
     assert list(cfg.tricks) == ["ema"]
+
+
+@pytest.mark.parametrize(("count", "metrics"), [(1, ["mind_pixels"]), (2, ["mind_pixels", "diversity"])])
+def test_one_picture_differs_from_no_other(folder: Path, count: int, metrics: list[str]) -> None:
+    for file in sorted(folder.iterdir())[count:]:
+        file.unlink()
+    assert config(f"dataset.path={folder}").metrics.use == metrics

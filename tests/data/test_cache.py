@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -186,3 +187,13 @@ def test_who_comes_second_waits_for_the_pack(tmp_path: Path, monkeypatch: pytest
         drawn = list(pool.map(lambda _: source.open(context(tmp_path)).draw(0, 1)["real"], range(3)))
     assert len(packed) == 1
     assert all(torch.equal(real, drawn[0]) for real in drawn)
+
+
+def test_what_was_packed_before_is_of_the_same_folder(tmp_path: Path) -> None:
+    first, second = pictures(tmp_path / "first"), pictures(tmp_path / "second")
+    said: list[str] = []
+    for path, size in ((first, 8), (second, 8), (first, 9)):
+        ImageFolder(path, size, 1).open(replace(context(tmp_path), say=said.append))
+    packing = [line for line in said if line.startswith("data: packing")]
+    once = "data: packing image_folder once"
+    assert packing == [once, once, "data: packing image_folder anew: other files or settings than before"]

@@ -231,3 +231,21 @@ def test_few_are_more_where_pictures_are_larger(
 ) -> None:
     monkeypatch.setattr(ImageFolder, "count", lambda self, data_dir: n)
     assert ImageFolder(str(tmp_path), [side, 2 * side]).few(tmp_path) == few
+
+
+def test_linked_folders_are_counted_and_named(tmp_path: Path) -> None:
+    for name in ("cats", "elsewhere", "pictures/dogs"):
+        (tmp_path / name).mkdir(parents=True)
+        blot().save(tmp_path / name / "a.png")
+    folder = tmp_path / "pictures"
+    assert not any("passed over" in line for line in packed(folder)[3])
+    (folder / "cats").symlink_to(tmp_path / "cats", target_is_directory=True)
+    assert "data: passed over 1 linked folder (cats)" in packed(folder)[3], "what is packed already is the same"
+    (folder / "dogs" / "inside").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    assert "data: passed over 2 linked folders (cats, dogs/inside)" in packed(folder)[3]
+
+
+def test_jfif_is_a_jpeg(tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    blot().save(tmp_path / "pictures" / "a.JFIF", format="JPEG")
+    assert len(packed(tmp_path / "pictures")[0]) == 1

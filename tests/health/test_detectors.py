@@ -58,6 +58,15 @@ def test_a_healthy_run_is_left_alone() -> None:
     assert not found_in([{"step": 50}, {"step": 100, "mine": 3.0}])
 
 
+def test_few_pictures_that_are_augmented_already_should_be_more() -> None:
+    few = lines({}, {"health/training_samples": 20})
+    assert "tricks=[ema,diffaugment]" in found_in(few)["few_samples"].advice
+    for trick in ("diffaugment", "ada"):
+        advice = found_in(few, replace(PICTURES, tricks=("ema", trick)))["few_samples"].advice
+        assert "add pictures" in advice
+        assert "tricks=" not in advice
+
+
 EDGES: list[tuple[dict[str, Any], dict[str, float], Facts]] = [
     ({"accuracy/discriminator": 1.0}, {}, PICTURES),  # D is sure, and samples are near: dcgan on small pictures
     ({"accuracy/discriminator": 1.0}, FAR, replace(PICTURES, kind="critic", loss="Wasserstein")),

@@ -205,3 +205,11 @@ def test_one_good_figure_beside_bad_ones_is_no_part_that_works() -> None:
     said = health_of(lines(), RING).verdict(figures)
     assert said.state == "failing"
     assert said.sentence.startswith("it does not work")
+
+
+@pytest.mark.parametrize("distance", [math.nan, 0.3])
+def test_a_distance_that_is_no_number_is_not_told(distance: float) -> None:
+    """Of one or two pictures there is none."""
+    seen = [{"step": 0, "health/energy_distance": distance}, *lines({}, {"health/energy_distance": distance})]
+    told = " ".join(health_of(seen, PICTURES).verdict({}).evidence)
+    assert ("energy distance" in told) == math.isfinite(distance)
