@@ -17,7 +17,7 @@ from gantrain.commands.assembly import config_of, plain
 from gantrain.commands.parts import Parts, begin, build_parts, build_rounds, open_data
 from gantrain.commands.resume import place_of_fork, refuse_if_over
 from gantrain.commands.train import train
-from gantrain.config import complete, compose, parse
+from gantrain.config import complete, compose, has_minutes_of_budget, parse
 from gantrain.errors import UserError
 from gantrain.report.console import Console
 from gantrain.runs import Origin, RunFolder, find_checkpoint, load_checkpoint
@@ -96,8 +96,9 @@ def _changed(old: DictConfig, words: Sequence[str], config_name: str, console: C
     for key in cfg:
         if key not in FACTS:
             _keep(cfg, old, was, key)
-    if old.budget is not None and "trainer.steps" in keys and "trainer.minutes" not in keys:
-        cfg.trainer.minutes = None  # it was the budget's, and is used up
+    planned = has_minutes_of_budget(old.budget, list(map(str, old.choices.overrides)))
+    if planned and "trainer.steps" in keys and "trainer.minutes" not in keys:
+        cfg.trainer.minutes = None  # of the budget, and used up
     cfg.run = None
     return cfg
 

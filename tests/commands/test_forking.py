@@ -139,11 +139,15 @@ def test_a_fork_of_a_run_whose_time_was_a_budgets(tmp_path: Path, capsys: pytest
     """More steps are wanted without it; what has had its time is not forked into nothing; a new budget plans none."""
     assert main([*SMALL, f"outputs_dir={tmp_path}"]) == 0
     (folder,) = tmp_path.glob("*/*")
-    file = RunFolder(folder).checkpoints.of_step(4)
-    state = load_checkpoint(file)
-    state["config"] = (
-        state["config"].replace("\nbudget: null", "\nbudget: 1m").replace("minutes: null", "minutes: 1.0e-06")
-    )
+    state = load_checkpoint(RunFolder(folder).checkpoints.of_step(4))
+    planned = {
+        "\nbudget: null": "\nbudget: 1m",
+        "minutes: null": "minutes: 1.0e-06",
+        "  overrides:\n": "  overrides:\n  - trainer.steps=8\n  - trainer.minutes=1.0e-06\n",
+    }
+    for was, now in planned.items():
+        assert was in state["config"]
+        state["config"] = state["config"].replace(was, now)
     torch.save(state, tmp_path / "step_4.pt")
     assert main(["fork", f"run={tmp_path / 'step_4.pt'}", "loss=hinge"]) == 2
     assert "has had its trainer.minutes=1e-06: set more, or fork it from an earlier step" in capsys.readouterr().err
