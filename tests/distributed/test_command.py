@@ -51,7 +51,7 @@ def test_a_run_of_two_processes_goes_on_in_one(gantrain: Command, tmp_path: Path
     logged = [[json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()] for run in (two, one)]
     assert len(logged[0]) == len(logged[1])
     for mine, wanted in zip(*logged, strict=True):
-        assert mine.keys() == wanted.keys()
+        assert mine.keys() - {"speed/device_seconds_per_1000_images"} == wanted.keys()
         losses = [tag for tag in wanted if tag.startswith(("loss/", "logits/", "accuracy/", "grad_norm/"))]
         assert [mine[tag] for tag in losses] == pytest.approx([wanted[tag] for tag in losses], rel=1e-3, abs=1e-4)
 
