@@ -12,11 +12,11 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig
 
 from gantrain.commands.launching import check_launcher, followed, launcher_of, saved_first, threads_shared
-from gantrain.commands.search import check_search, search_words, trials_left
+from gantrain.commands.search import at_a_time, check_search, search_words, take_trials, with_sweeper
 from gantrain.commands.study import quiet_optuna
 from gantrain.commands.sweep_jobs import Jobs
 from gantrain.commands.sweep_table import write_table
-from gantrain.commands.sweep_words import Objective, check, expanded, swept_keys
+from gantrain.commands.sweep_words import check, expanded, swept_keys
 from gantrain.config import explained, hydra_at, implied, of_hydra, parse, quoted
 from gantrain.errors import Stopped, UserError
 from gantrain.runs import SweepFolder, SweepPlan
@@ -41,6 +41,7 @@ def sweep(
         Stopped: by a signal; the table is printed all the same.
     """
     with hydra_at(config_dir):
+        overrides = with_sweeper(overrides)
         with explained(overrides, config_name):
             overrides = implied(overrides, config_name)
         overrides = expanded(overrides, config_name)
@@ -51,19 +52,43 @@ def sweep(
         check_search(parsed, trials)
         launcher = launcher_of(parsed, first, _count(parsed) if trials is None else trials)
         folder = folder or _new_folder(parsed, first)
-        with folder.searched() if trials is not None else nullcontext():
-            kept = [word for word, override in zip(overrides, parsed, strict=True) if not of_hydra(override)]
-            own = _resolved(config_dir)
-            folder.write_plan(SweepPlan(kept, own, config_name, objective.metric if trials is not None else None))
-            jobs = Jobs(folder, swept_keys(parsed), command, launcher, objective, trials is not None)
-            count = _count(parsed) if trials is None else trials_left(folder, trials)
-            show(f"sweep: {folder}  ({_extent(count, trials, objective)}{'' if launcher.here else f'; {launcher}'})")
-            words = [*overrides, *(f"{key}={value}" for key, value in {**launcher.settings, **_places(folder)}.items())]
-            if trials is not None:
-                words += search_words(folder, parsed, objective, count, launcher.at_once)
-            if count:
-                _launch(words, config_name, jobs, own)
+        kept = [word for word, override in zip(overrides, parsed, strict=True) if not of_hydra(override)]
+        own = _resolved(config_dir)
+        folder.write_plan(SweepPlan(kept, own, config_name, objective.metric if trials is not None else None))
+        jobs = Jobs(folder, swept_keys(parsed), command, launcher, objective, trials is not None)
+        words = [*overrides, *(f"{key}={value}" for key, value in {**launcher.settings, **_places(folder)}.items())]
+        if trials is None:
+            _say_begun(jobs, f"{_count(parsed):,} jobs")
+            _launch(words, config_name, jobs, own)
+        else:
+            _search(words, parsed, config_name, jobs, own, trials)
     return 1 if write_table(folder, own) else 0
+
+
+def _search(
+    words: Sequence[str],
+    parsed: Sequence[Override],
+    config_name: str,
+    jobs: Jobs,
+    config_dir: str | None,
+    trials: int,
+) -> None:
+    """Has Hydra run the trials of a search that are left, some at a time, for other processes may join."""
+    folder, each = jobs.folder, at_a_time(parsed, jobs.launcher.at_once)
+    with folder.workers.joined(folder.next_number()):
+        left, taken = take_trials(folder, trials, each)
+        gone = f" more of {trials:,}" if left < trials else ""
+        beside = f", beside {count} other{'s' * (count > 1)}" if (count := len(folder.workers.others())) else ""
+        _say_begun(jobs, f"{left:,}{gone} trials{beside}, to {jobs.objective.direction} {jobs.objective.metric}")
+        while taken:
+            search = search_words(folder, parsed, jobs.objective, taken, jobs.launcher.at_once)
+            _launch([*words, *search], config_name, jobs, config_dir)
+            left -= taken  # no more than there were, should each of them fail
+            taken = take_trials(folder, trials, each, left)[1]
+
+
+def _say_begun(jobs: Jobs, extent: str) -> None:
+    show(f"sweep: {jobs.folder}  ({extent}{'' if jobs.launcher.here else f'; {jobs.launcher}'})")
 
 
 def _launch(words: Sequence[str], config_name: str, jobs: Jobs, config_dir: str | None) -> None:
@@ -136,13 +161,6 @@ def _count(parsed: Sequence[Override]) -> int:
         if override.is_discrete_sweep():
             count *= len(list(override.sweep_string_iterator()))
     return count
-
-
-def _extent(count: int, trials: int | None, objective: Objective) -> str:
-    if trials is None:
-        return f"{count:,} jobs"
-    gone = f" more of {trials:,}" if count < trials else ""
-    return f"{count:,}{gone} trials, to {objective.direction} {objective.metric}"
 
 
 def _new_folder(parsed: Sequence[Override], cfg: DictConfig) -> SweepFolder:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from gantrain.errors import UserError
 from gantrain.files import read_text, refuse_link, write_text
-from gantrain.locks import OwnLock, locked
+from gantrain.locks import locked
 from gantrain.runs.folder import RunFolder, fresh_folder
+from gantrain.runs.workers import Workers
 from gantrain.untrusted import read_json
 
 
@@ -80,6 +81,7 @@ class SweepFolder:
         self.report = path / "report.html"
         self.plan_file = path / "sweep.json"
         self.study = path / "study.db"
+        self.workers = Workers(path / ".searching")
         self._lock = path / ".lock"
 
     @classmethod
@@ -139,21 +141,14 @@ class SweepFolder:
             job.write_words(words)
             return job
 
-    def searched(self) -> AbstractContextManager[None]:
-        """Within, no other process searches here: it would take trials that have yet to begin for interrupted ones.
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Within, no other process takes trials or makes a job's folder."""
+        with locked(self._lock):
+            yield
 
-        Raises:
-            UserError: another does.
-        """
-        return OwnLock(self.path / ".search").hold(
-            lambda: UserError(
-                f"another process searches in {self}: stop it first, or wait; for several trials at once begin a "
-                "search with hydra/launcher=joblib"
-            )
-        )
-
-    def new_worker(self) -> int:
-        """The number of the process that works on the sweep from now on: 0 for the first, 1 for the next …"""
+    def next_number(self) -> int:
+        """A number that nobody who works on the sweep has had: 0 for the first, 1 for the next …"""
         file = self.path / ".workers"
         with locked(self._lock):
             number = len(read_text(file)) if file.exists() else 0

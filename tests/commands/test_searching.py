@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ import pytest
 from conftest import Command
 
 from gantrain.commands.launching import is_installed
-from gantrain.commands.search import trials_left
+from gantrain.commands.search import take_trials
 from gantrain.commands.study import open_study, study_plots
 from gantrain.commands.sweep_words import FAILED, check
 from gantrain.config import hydra_at, parse
@@ -46,6 +49,7 @@ def trials(folder: Path, state: str) -> list[Any]:
         (["sweep=tpe", *LINE, RATE, "sweep.metric=loss/generator/total"], "add sweep.direction=minimize or maximize"),
         (["sweep=tpe", *LINE, RATE, "sweep.direction=up"], "direction"),
         (["sweep=tpe", *LINE, RATE, "sweep.trials=0"], "sweep.trials"),
+        (["sweep=tpe", *LINE, RATE, "hydra.sweeper.n_trials=3"], "how many trials a search has is sweep.trials="),
     ],
 )
 def test_a_search_that_cannot_be_is_refused(gantrain: Command, tmp_path: Path, words: list[str], sentence: str) -> None:
@@ -55,9 +59,12 @@ def test_a_search_that_cannot_be_is_refused(gantrain: Command, tmp_path: Path, w
     assert not (tmp_path / "outputs").exists()
 
 
-def test_without_the_package_it_says_how_to_get_it(gantrain: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("more", [[], ["hydra/sweeper/sampler=random"]])
+def test_without_the_package_it_says_how_to_get_it(
+    gantrain: Command, monkeypatch: pytest.MonkeyPatch, more: list[str]
+) -> None:
     monkeypatch.setattr("gantrain.commands.search.is_installed", lambda name: False)
-    refused = gantrain("-m", "sweep=tpe", *LINE, RATE)
+    refused = gantrain("-m", "sweep=tpe", *LINE, RATE, *more)
     assert refused.returncode == 2
     assert "pip install 'gantrain[sweep]'" in refused.stderr
 
@@ -108,7 +115,39 @@ def test_an_interrupted_search_goes_on_and_repeats_nothing(
 
 
 @with_optuna
-def test_one_process_searches_at_a_time(gantrain: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_share_a_search(gantrain: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second one begins during the first one's second trial, and is ended in its own second."""
+    begun: list[SweepFolder] = []
+    said = []
+
+    def evaluated(*_: object) -> dict[str, float]:
+        begun.append(only_sweep(tmp_path))
+        if len(begun) == 2:
+            command = [sys.executable, "-m", "gantrain", f"run={begun[0]}"]
+            other = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+            while len(trials(tmp_path, "COMPLETE")) < 2 or len(trials(tmp_path, "RUNNING")) < 2:
+                assert other.poll() is None
+                time.sleep(0.05)
+            other.send_signal(signal.SIGTERM)
+            said.append(other.communicate()[0])
+            assert other.returncode == 143
+        return {"metrics/wasserstein1": 1.0}
+
+    monkeypatch.setattr("gantrain.commands.train.evaluate", evaluated)
+    done = gantrain("-m", "sweep=tpe", "sweep.trials=6", *LINE, RATE)
+    assert done.returncode == 0, done.stderr
+    assert "4 more of 6 trials, beside 1 other, to minimize" in said[0]
+    complete = trials(tmp_path, "COMPLETE")
+    assert len({trial.params["optimizer.generator.lr"] for trial in complete}) == len(complete) == 6
+    assert len(begun[0].jobs()) == 6, "what was interrupted is finished"
+    with begun[0].workers.joined(99):
+        assert begun[0].workers.others() == []
+
+
+@with_optuna
+def test_the_last_trials_of_others_are_left_to_them(
+    gantrain: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     said = []
 
     def another(*_: object) -> dict[str, float]:
@@ -118,9 +157,16 @@ def test_one_process_searches_at_a_time(gantrain: Command, tmp_path: Path, monke
     with monkeypatch.context() as patched:
         patched.setattr("gantrain.commands.train.evaluate", another)
         assert gantrain("-m", "sweep=tpe", "sweep.trials=1", *LINE, RATE).returncode == 0
-    assert said[0].returncode == 2
-    assert "another process searches in" in said[0].stderr
+    assert said[0].returncode == 0
+    assert "0 more of 1 trials, beside 1 other" in said[0].stdout
     assert len(trials(tmp_path, "COMPLETE")) == len(only_sweep(tmp_path).jobs()) == 1
+
+
+@with_optuna
+def test_a_grid_is_gone_through_once(gantrain: Command, tmp_path: Path) -> None:
+    words = ["sweep.trials=9", "hydra/sweeper/sampler=grid", "optimizer.generator.lr=1e-3,1e-4"]
+    assert gantrain("-m", "sweep=tpe", *words, *LINE).returncode == 0
+    assert len(trials(tmp_path, "COMPLETE")) == len(only_sweep(tmp_path).jobs()) == 2
 
 
 @with_optuna
@@ -145,4 +191,5 @@ def test_a_run_that_fails_is_a_bad_value_and_no_end(gantrain: Command, tmp_path:
         assert "e+09" not in json.dumps(plot)
         assert str(FAILED) not in json.dumps(plot)
     assert 'id="study-0"' in sweep.report.read_text()
-    assert trials_left(sweep, 4) == 0
+    with sweep.workers.joined(sweep.next_number()):
+        assert take_trials(sweep, 4, 1) == (0, 0)

@@ -140,7 +140,7 @@ def test_a_sweep_knows_its_jobs(tmp_path: Path) -> None:
     assert sweep.job(["seed=9"], "").path.name == "009"
     (sweep.path / "010-seed10").mkdir()
     assert sweep.job(["seed=10"], "seed10", 10).path.name == "010-seed10", "a process was killed before it wrote there"
-    assert [sweep.new_worker() for _ in range(3)] == [0, 1, 2]
+    assert [sweep.next_number() for _ in range(3)] == [0, 1, 2]
     (tmp_path / "kept").write_text("")
     for job in sweep.jobs():
         shutil.rmtree(job.path)
