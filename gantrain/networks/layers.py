@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrizations, parametrize
+from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import _SpectralNorm
 
 from gantrain import shares
@@ -102,6 +102,16 @@ class NormTable(nn.Embedding):
     """Gains or biases of a norm by label, or what layers make them of: they set a scale, which spectral norm leaves."""
 
 
+class SpectralNorm(_SpectralNorm):
+    """PyTorch's, in float32 under autocast too: on CUDA that would have the power iteration in fewer digits."""
+
+    def forward(self, weight: Tensor) -> Tensor:
+        if not torch.is_autocast_enabled(weight.device.type):
+            return super().forward(weight)
+        with torch.autocast(weight.device.type, enabled=False):
+            return super().forward(weight)
+
+
 def spectrally_normalise(module: nn.Module, eps: float = 1e-12) -> None:
     """Divides the weight of every linear, convolution and embedding layer by its largest singular value.
 
@@ -119,7 +129,8 @@ def spectrally_normalise(module: nn.Module, eps: float = 1e-12) -> None:
                 raise ValueError(
                     f"the layer {name} begins as 0 and has no singular value to be divided by: leave spectral_norm out"
                 )
-            parametrizations.spectral_norm(part, eps=eps)
+            rows = 1 if isinstance(part, (nn.ConvTranspose1d, nn.ConvTranspose2d)) else 0  # where outputs are counted
+            parametrize.register_parametrization(part, "weight", SpectralNorm(part.weight, dim=rows, eps=eps))
 
 
 def has_spectral_norm(layer: nn.Module) -> bool:

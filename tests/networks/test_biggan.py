@@ -15,7 +15,7 @@ from gantrain.networks import BigGANDiscriminator, BigGANGenerator, DCGANDiscrim
 from gantrain.networks.attention import SelfAttention
 from gantrain.networks.biggan import SPECTRAL_EPSILON, ClassBatchNorm, ScaledBatchNorm
 from gantrain.networks.conditional import ConditionalGenerator, conditional_discriminator
-from gantrain.networks.layers import has_spectral_norm
+from gantrain.networks.layers import SpectralNorm, has_spectral_norm
 
 SMALL: dict[str, Any] = {"width": 2, "attention": [8]}
 G_SMALL: dict[str, Any] = {**SMALL, "noise_dim": 12, "embedding": 4}
@@ -112,7 +112,7 @@ def test_every_layer_but_the_shared_embedding_has_spectral_norm() -> None:
     for network, without in ((generator, ["embedding"]), (judge, [])):
         layers = {n: m for n, m in network.named_modules() if isinstance(m, (nn.Linear, nn.Conv2d, nn.Embedding))}
         assert [name for name, layer in layers.items() if not has_spectral_norm(layer)] == without
-        norms = [m for m in network.modules() if type(m).__name__ == "_SpectralNorm"]
+        norms = [m for m in network.modules() if isinstance(m, SpectralNorm)]
         assert {m.eps for m in norms} == {SPECTRAL_EPSILON} == {1e-6}
 
 

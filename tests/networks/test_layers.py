@@ -8,7 +8,7 @@ import math
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
+from torch.nn.utils import parametrizations, parametrize
 
 from gantrain.networks import (
     DCGANDiscriminator,
@@ -250,6 +250,30 @@ def test_folded_parametrizations_leave_plain_weights_and_copies_as_they_are() ->
     assert type(folded[0]) is nn.Linear
     assert torch.equal(folded[0].weight, layers[0].weight)
     assert has_spectral_norm(layers[0])
+
+
+@pytest.mark.parametrize("kind", [nn.Linear, nn.Conv2d, nn.ConvTranspose2d])
+def test_spectral_norm_is_pytorchs_and_leaves_autocast(kind: type[nn.Module], monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    layer = kind(5, 7, **({} if kind is nn.Linear else {"kernel_size": 3}))
+    other = copy.deepcopy(layer)
+    torch.manual_seed(1)
+    spectrally_normalise(layer)
+    torch.manual_seed(1)
+    parametrizations.spectral_norm(other)
+    assert layer.state_dict().keys() == other.state_dict().keys()
+    assert torch.equal(layer.weight, other.weight)
+    seen = []
+    forward = parametrizations._SpectralNorm.forward
+
+    def watched(self: nn.Module, weight: Tensor) -> Tensor:
+        seen.append(torch.is_autocast_enabled("cpu"))
+        return forward(self, weight)
+
+    monkeypatch.setattr(parametrizations._SpectralNorm, "forward", watched)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(layer.weight, other.weight)
+    assert seen == [False, True]
 
 
 def test_spectral_norm_leaves_the_tables_of_conditional_norms_alone() -> None:

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import config
+from torch import nn
 
 from gantrain.commands.assembly import build_game, build_learners, plain
 from gantrain.commands.parts import build_parts
 from gantrain.config import build
 from gantrain.data import DataContext
+from gantrain.networks.layers import spectrally_normalise
 from gantrain.training.execution import choose_execution
 from gantrain.training.finite import check_state
 from gantrain.training.machine import choose_machine
@@ -67,6 +69,15 @@ def test_every_execution_gives_the_losses_of_eager_turns(model: str, loss: str, 
     assert faster[0] == pytest.approx(eager[0], rel=1e-4, abs=1e-6)
     for a, b in zip(eager, faster, strict=True):  # small differences grow
         assert b == pytest.approx(a, rel=0.1, abs=0.05)
+
+
+def test_spectral_norm_keeps_its_digits_under_autocast() -> None:
+    layer = nn.Linear(64, 64, device="cuda")
+    spectrally_normalise(layer)
+    layer.eval()
+    exact = layer.weight
+    with torch.autocast("cuda", torch.bfloat16):
+        torch.testing.assert_close(layer.weight, exact)
 
 
 def test_same_seed_same_bits() -> None:
