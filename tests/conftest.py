@@ -36,6 +36,12 @@ CPU = torch.device("cpu")
 pytest.register_assert_rewrite("effects", "evaluations", "playing", "small", "traces", "untrained")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """One process alone where a GPU is tested: several would share its memory, and each its kernels' time."""
+    return 1 if config.getoption("markexpr") == "gpu" else None
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-golden", action="store_true", help="write the golden losses instead of checking them")
 
