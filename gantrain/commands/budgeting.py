@@ -95,7 +95,7 @@ def _filling(budget: str, recipes: Sequence[Recipe], console: Console, began: fl
     left = seconds - (time.monotonic() - began)
     steps = speed.steps_in(SHARE * left)
     length = [f"trainer.steps={steps}", f"trainer.minutes={max(left / 60, 0.01):.4g}"]
-    if not speed.is_played(steps):  # as it was measured, for which the steps were found
+    if speed.short != speed.long:  # played as it was measured, for which the steps were found
         length.append(f"trainer.execution={speed.execution}")
     final = chosen.compose(*length)
     said = f"{f'{chosen.name}, ' if chosen.name else ''}{_rate(speed)} steps a second on {speed.machine}"

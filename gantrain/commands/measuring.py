@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from omegaconf import DictConfig
@@ -17,7 +17,7 @@ from gantrain.commands.assembly import build_game, reuses_fakes
 from gantrain.commands.memory_advice import memory_advised
 from gantrain.commands.parts import begin, build_parts, build_rounds
 from gantrain.config import Execution
-from gantrain.training.execution import LONG, suited_execution
+from gantrain.training.execution import COMPILING, LONG, suits_compiling
 from gantrain.training.rounds import Rounds
 from gantrain.training.state import Progress
 
@@ -37,8 +37,6 @@ TRIES = 10
 """Lengths that are tried at most until one fills the time, where a step's cost depends on it."""
 CLOSE = 0.01
 """The part by which the time may be missed then."""
-COMPILING = 300.0
-"""Seconds of a run below which it is not compiled to be measured: that takes up to a minute, and its own as much."""
 ENDLESS = 2**40
 """Steps within which each game has come to its last phase."""
 
@@ -87,6 +85,7 @@ def measure_speed(
     steps = cfg.trainer.steps if seconds is None else speed.steps_in(SHARE * seconds)
     if speed.is_played(steps) or (seconds is not None and seconds < COMPILING):
         return speed
+    say("measuring it compiled too, which takes up to a minute the first time")
     compiled = _measure(cfg, seconds, say, of_length, long=True)
     pays = seconds is None or compiled.steps_in(SHARE * seconds) > steps
     return compiled if pays else speed
@@ -106,16 +105,16 @@ def _measure(
 
     with memory_advised(cfg):
         parts = build_parts(cfg, None, say)
-        word = cfg.trainer.execution.value
-        word = "eager" if word == "auto" and reuses_fakes(cfg, parts.game) else word
-        short, longer = (suited_execution(word, parts.game, parts.machine, steps) for steps in (LONG - 1, LONG))
-        played = cfg.copy()
-        played.trainer.execution = Execution(longer if long else short)
+        short = longer = parts.execution
+        if cfg.trainer.execution is Execution.auto and not reuses_fakes(cfg, parts.game):
+            short = "eager"
+            longer = "compile" if suits_compiling(parts.game, parts.machine, cfg.trainer.accumulate) else short
+        parts = replace(parts, execution=longer if long else short)
         with closing(parts.source.open(parts.context)) as batches:
-            rounds = build_rounds(played, parts, batches, say)
+            rounds = build_rounds(cfg, parts, batches, say)
             begin(rounds)
             per_step, warming = _seconds_per_step(rounds, seconds, cfg.log.every, phases_of)
-    return Speed(per_step, str(parts.machine), played.trainer.execution.value, short, longer, warming)
+    return Speed(per_step, str(parts.machine), parts.execution, short, longer, warming)
 
 
 def _seconds_per_step(

@@ -21,7 +21,7 @@ from gantrain.report.sinks import check_sinks
 from gantrain.runs import find_checkpoint, load_checkpoint
 from gantrain.sharded import local
 from gantrain.training.checkpoints import load_game, load_optimizers, load_players
-from gantrain.training.execution import choose_execution
+from gantrain.training.execution import choose_execution, is_long, suits_compiling
 from gantrain.training.machine import Machine, choose_machine, set_threads
 from gantrain.training.ranks import ALONE, Ranks
 from gantrain.training.rounds import Rounds
@@ -33,7 +33,7 @@ from gantrain.training.weights import Weights
 class Parts:
     """What a run is made of. The game is on the machine, and as far as its checkpoint where there is one.
 
-    `weights` says where those lie.
+    `weights` says where those lie, and `execution` how gradients are taken: eager, compile or graph.
     """
 
     source: Source
@@ -44,6 +44,7 @@ class Parts:
     learners: Mapping[str, Learner]
     progress: Progress
     weights: Weights
+    execution: str
 
     def real_data(self, training: Batches) -> RealData:
         """What metrics compare with, given the data that is trained on."""
@@ -74,6 +75,7 @@ def build_parts(
     set_threads(cfg.trainer.threads, game)
     trainer = cfg.trainer
     machine = choose_machine(trainer.device, trainer.precision.value, game, trainer.deterministic, ranks.local)
+    execution = _execution(cfg, game, machine, ranks.count, state)
     if cfg.trainer.batch_size // cfg.trainer.accumulate < 2 and samples_meet(game):
         raise UserError("batch norm and minibatch tricks need two samples at a time: set a larger trainer.batch_size")
     if state is not None:
@@ -98,7 +100,7 @@ def build_parts(
     limits = (budget, cfg.debug.overfit)
     context = DataContext(data_folder(cfg), machine.device, cfg.seed, *limits, say=say)
     progress = Progress(**state["progress"]) if state else Progress()
-    return Parts(source, context, game, metrics, machine, learners, progress, weights)
+    return Parts(source, context, game, metrics, machine, learners, progress, weights, execution)
 
 
 def _weights(cfg: DictConfig, game: Game, machine: Machine, ranks: Ranks, say: Callable[[str], None]) -> Weights:
@@ -116,6 +118,32 @@ def _weights(cfg: DictConfig, game: Game, machine: Machine, ranks: Ranks, say: C
     return weights
 
 
+def _execution(cfg: DictConfig, game: Game, machine: Machine, devices: int, state: Mapping[str, Any] | None) -> str:
+    """How gradients are taken; what `auto` means follows from the run's length when it begins, and stays.
+
+    Raises:
+        UserError: that does not go with what else the config asks for.
+    """
+    trainer, word = cfg.trainer, cfg.trainer.execution.value
+    if reuses_fakes(cfg, game):
+        if word not in ("eager", "auto"):
+            raise UserError(
+                f"reuse_fakes joins two turns, and execution={word} takes each by itself: use eager or auto"
+            )
+        if trainer.on_nonfinite is OnNonfinite.skip:
+            raise UserError(
+                "on_nonfinite=skip puts back what D's turn changed, through which reuse_fakes has G learn: use "
+                "on_nonfinite=rollback or stop, or reuse_fakes=false"
+            )
+        return "eager"
+    if word != "auto":
+        return str(word)
+    began = state.get("execution") if state else None
+    long = is_long(trainer.steps, trainer.minutes) if began is None else began == "compile"
+    compiles = long and devices == 1 and suits_compiling(game, machine, trainer.accumulate)
+    return "compile" if compiles else "eager"
+
+
 def open_data(parts: Parts, ranks: Ranks) -> Batches:
     """What is trained on; the first process of each computer packs it where it must be."""
     return ranks.in_turn(lambda: parts.source.open(parts.context))
@@ -130,24 +158,14 @@ def build_rounds(
         say: is told what cannot be done as the config has it.
 
     Raises:
-        UserError: the config asks for an execution that is not here, or that does not go with what else it asks for.
+        UserError: the config asks for an execution that is not here.
     """
     trainer, game, machine = cfg.trainer, parts.game, parts.machine
-    word, reused = trainer.execution.value, reuses_fakes(cfg, game)
-    if reused and word not in ("eager", "auto"):
-        raise UserError(f"reuse_fakes joins two turns, and execution={word} takes each by itself: use eager or auto")
-    if reused and trainer.on_nonfinite is OnNonfinite.skip:
-        raise UserError(
-            "on_nonfinite=skip puts back what D's turn changed, through which reuse_fakes has G learn: use "
-            "on_nonfinite=rollback or stop, or reuse_fakes=false"
-        )
-    word = "eager" if reused else word
-    execution = choose_execution(word, game, machine, trainer.steps, say, ranks.count)
     return Rounds(
         *(game, parts.learners, batches, machine, cfg.seed, trainer.steps, trainer.batch_size, trainer.accumulate),
         skip=trainer.on_nonfinite is OnNonfinite.skip,
-        reuse_fakes=reused,
-        execution=execution,
+        reuse_fakes=reuses_fakes(cfg, game),
+        execution=choose_execution(parts.execution, game, machine, say, ranks.count),
         ranks=ranks,
         weights=parts.weights,
     )

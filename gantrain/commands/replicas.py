@@ -56,7 +56,8 @@ def train_replicas(
     _check_together(configs[:CHECKED])
     folder = SweepFolder.fresh(Path(cfg.outputs_dir).expanduser(), cfg.name)
     own = str(Path(config_dir).expanduser().resolve()) if config_dir else None
-    kept = _without_seeds(overrides, config_name)
+    alike = ["trainer.reuse_fakes=false"] if cfg.trainer.reuse_fakes == "auto" else []  # for one that goes on alone
+    kept = [*_without_seeds(overrides, config_name), *alike]
     folder.write_plan(SweepPlan([*kept, f"seed={','.join(map(str, seeds))}"], own, config_name))
     console.say(f"runs: {folder}  (seeds {seeds[0]} to {seeds[-1]} at once; what is said below is of seed {seeds[0]})")
     trainings = []
@@ -103,6 +104,7 @@ def _with_seed(cfg: DictConfig, seed: int) -> DictConfig:
     """The config of one of the runs, as if it were alone."""
     own = copy.deepcopy(cfg)
     own.seed, own.trainer.replicas = seed, 1
+    own.trainer.execution, own.trainer.reuse_fakes = Execution.eager, False  # not left to what each would do alone
     words = [word for word in cfg.choices.overrides if not _is_about_seeds(word)]
     own.choices.overrides = [*words, f"seed={seed}"]
     return own

@@ -110,7 +110,7 @@ def training(
                 reported_at_the_end(folder, cfg, console),
                 _open_run(cfg, parts, rounds, real_data, folder, console, render_picture, logged_at(state)) as run,
             ):
-                machine = f"{parts.machine}{ranks}" + (f", one of {at_once} runs at once" if at_once > 1 else "")
+                machine = f"{parts.machine}{ranks}{_way_of(rounds, at_once)}"
                 begin_run = partial(_begin_run, run, folder, command, machine, real)
                 figures = yield from _train_guarded(run, begin_run, cfg, folder, quiet, at_once)
                 run.recorder.settings(chosen_settings(cfg), figures or _totals(run.recorder))
@@ -119,10 +119,18 @@ def training(
     return figures
 
 
+def _way_of(rounds: Rounds, at_once: int) -> str:
+    """How turns are played, where that is not as usual, to be said after the machine."""
+    together = f", one of {at_once} runs at once" if at_once > 1 else ""
+    return f"{rounds.execution}{', fakes reused' if rounds.reuses_fakes else ''}{together}"
+
+
 def _begin_run(run: Run, folder: RunFolder, command: str, machine: str, real: Page | None) -> None:
     folder.write_config(run.checkpoints.facts["config"])
     folder.status.begin(command, machine)
     run.console.say(f"run: {folder}  ({machine})")
+    if notice := run.rounds.execution.notice:
+        run.console.say(notice)
     if real is not None:
         run.recorder.real(real)
 
@@ -177,7 +185,7 @@ def _open_run(
             folder.protocols.add({tag: measured[tag].to_dict() for tag in figures if tag in measured})
         return figures
 
-    facts = {"config": OmegaConf.to_yaml(cfg), "data": dict(rounds.batches.facts)}
+    facts = {"config": OmegaConf.to_yaml(cfg), "data": dict(rounds.batches.facts), "execution": parts.execution}
     health = Health(facts_of(plain(cfg)))
     probe = Probe(game, real_data, machine, seed, cfg.trainer.batch_size // cfg.trainer.accumulate)
     console.keep_in(folder.open_log())

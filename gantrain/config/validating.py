@@ -62,7 +62,7 @@ def _check_numbers(typed: DictConfig) -> None:
             within(interval, **{key: OmegaConf.select(typed, key)})
     except ValueError as error:
         raise UserError(str(error)) from error
-    if typed.trainer.reuse_fakes not in (True, False, "auto"):
+    if not isinstance(typed.trainer.reuse_fakes, bool) and typed.trainer.reuse_fakes != "auto":
         raise UserError(f"trainer.reuse_fakes should be true, false or auto, got {typed.trainer.reuse_fakes}")
     if not typed.metrics.known:
         raise UserError("metrics.known is empty, which holds all that metrics.use may name: leave it as it is")

@@ -29,6 +29,9 @@ class Captured(Faster):
         self._pool = torch.cuda.graph_pool_handle()
         self._stream = torch.cuda.Stream(machine.device)
 
+    def __str__(self) -> str:
+        return ", CUDA graphs"
+
     def piece(self, player: str, body: Body) -> Body:
         return Graph(body, self._pool, self._stream)
 

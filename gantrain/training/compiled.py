@@ -28,6 +28,7 @@ class Compiled(Faster):
     """
 
     how = "compile"
+    notice = "turns are compiled as they come: up to a minute the first time, seconds once the code is in the cache"
 
     def __init__(self, game: Game, machine: Machine, say: Callable[[str], None], backend: str = "inductor") -> None:
         super().__init__(game, machine, say)
@@ -43,6 +44,9 @@ class Compiled(Faster):
         tracing.trace_autograd_ops = True  # gradients by samples are a part of some losses
         compiling.fallback_random = True  # the compiler's own numbers would be others than a seed means
         self._backend = backend
+
+    def __str__(self) -> str:
+        return ", compiled"
 
     def piece(self, player: str, body: Body) -> Body:
         # compiled code belongs to a code object, which all bodies would share

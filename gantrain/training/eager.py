@@ -30,10 +30,19 @@ def total_of(terms: Terms) -> Tensor:
 
 
 class Eager:
-    """Operation by operation."""
+    """Operation by operation.
+
+    Attributes:
+        notice: what who starts a run should know.
+    """
+
+    notice = ""
 
     def __init__(self, game: Game, machine: Machine) -> None:
         self.game, self.machine = game, machine
+
+    def __str__(self) -> str:
+        return ""
 
     def terms(self, player: str, batch: Batch) -> Terms:
         """A player's loss terms, forwards in the machine's precision."""

@@ -15,40 +15,40 @@ from gantrain.training.machine import Machine, is_convolutional
 
 LONG = 30_000
 """Steps from which on compiling pays by itself: it takes about as long as so many steps of a small game save."""
+COMPILING = 300.0
+"""Seconds below which a run is too short for that: it can take a minute."""
 
 
-def choose_execution(
-    word: str, game: Game, machine: Machine, steps: int, say: Callable[[str], None], devices: int = 1
-) -> Eager:
-    """How the gradients of a run of so many steps are taken, on each of so many devices.
-
-    `auto` compiles long runs of networks without convolutions on a CPU where there is a compiler, and leaves all others
-    eager: by a rule and never by a timing.
+def choose_execution(word: str, game: Game, machine: Machine, say: Callable[[str], None], devices: int = 1) -> Eager:
+    """How gradients are taken, eager, compile or graph, on each of so many devices.
 
     Raises:
         UserError: what was asked for is not here.
     """
-    if devices > 1:
-        if word not in ("eager", "auto"):
-            raise UserError(f"execution={word} is for one device, and here play {devices}: use eager or auto")
-        return Eager(game, machine)
+    if devices > 1 and word != "eager":
+        raise UserError(f"execution={word} is for one device, and here play {devices}: use eager or auto")
     if word == "graph":
         if machine.device.type != "cuda":
             raise UserError(
                 f"execution=graph needs CUDA, and here is {machine.device.type}: use compile, eager or auto"
             )
         return Captured(game, machine, say)
-    if suited_execution(word, game, machine, steps) == "compile":
-        return Compiled(game, machine, say)
-    return Eager(game, machine)
+    return Compiled(game, machine, say) if word == "compile" else Eager(game, machine)
 
 
-def suited_execution(word: str, game: Game, machine: Machine, steps: int) -> str:
-    """What an execution means for a run of so many steps on one device: eager, compile or graph."""
-    if word != "auto":
-        return word
-    small = machine.device.type == "cpu" and not is_convolutional(game)
-    return "compile" if small and steps >= LONG and can_compile() else "eager"
+def is_long(steps: int, minutes: float | None) -> bool:
+    """Whether compiling can pay in a run of so many steps, and minutes at most."""
+    return steps >= LONG and (minutes is None or 60 * minutes >= COMPILING)
+
+
+def suits_compiling(game: Game, machine: Machine, parts: int = 1) -> bool:
+    """Whether compiling pays in a long run on one device, which plays its turns in so many parts.
+
+    So it is on a CPU without convolutions, where there is a compiler, and where few pieces do: each plan of a trick's
+    own, such as another k of topk, and each part of a turn is compiled by itself.
+    """
+    few = parts == 1 and not game.tricks.with_hook("plan")
+    return few and machine.device.type == "cpu" and not is_convolutional(game) and can_compile()
 
 
 def can_compile() -> bool:

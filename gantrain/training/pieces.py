@@ -47,7 +47,10 @@ class Faster(Eager):
             return super().backward(player, parameters, batch, parts)
         key = (player, batch.plan, playing())
         if key not in self._pieces:
-            self._pieces[key] = self._made(player, self._body(player, parameters), batch)
+            try:
+                self._pieces[key] = self._made(player, self._body(player, parameters), batch)
+            except Unsure:
+                return super().backward(player, parameters, batch, parts)
         piece = self._pieces[key]
         if piece is None:
             self.check_again()
@@ -62,13 +65,19 @@ class Faster(Eager):
         return Played(terms, total)
 
     def _made(self, player: str, body: Body, batch: Batch) -> Body | None:
-        """The body, faster, once it was seen to give what it gives in eager mode; else None, and why is said."""
+        """The body, faster, once it was seen to give what it gives in eager mode; else None, and why is said.
+
+        Raises:
+            Unsure: of this batch nothing can be seen.
+        """
         try:
             piece = self.piece(player, body)
             off = self._difference(piece, body, batch)
-            if off <= (CLOSELY if self.machine.dtype == torch.float32 else ROUGHLY):
+            if off <= tolerance(self.machine):
                 return piece
-            reason = f"its gradients would be off by {off:.0%}"
+            reason = f"its gradients would be {f'off by {off:.0%}' if math.isfinite(off) else 'others'}"
+        except Unsure:
+            raise
         except Exception as error:  # a compiler's; one of the turn itself comes again in eager mode, and says more
             reason = _first_line(error)
         self._refuse(player, reason)
@@ -93,12 +102,8 @@ class Faster(Eager):
             finally:
                 kept.restore()
                 restore_default(drawn, device)
-        eager, faster = found[0], found[-1]
-        if [gradient is None for gradient in eager] != [gradient is None for gradient in faster]:
-            return math.inf
-        pairs = [(a, b) for a, b in zip(eager, faster, strict=True) if a is not None and b is not None]
-        apart = nn.utils.get_total_norm([a - b for a, b in pairs])
-        return float(apart / nn.utils.get_total_norm([a for a, _ in pairs]).clamp_min(torch.finfo(apart.dtype).tiny))
+            check_finite(found[0])  # before anything is compiled for it
+        return gradients_apart(found[-1], found[0])
 
     def _body(self, player: str, parameters: Sequence[nn.Parameter]) -> Body:
         terms_of = self.terms
@@ -114,6 +119,30 @@ class Faster(Eager):
             )
 
         return body
+
+
+def tolerance(machine: Machine) -> float:
+    """By how much a gradient may differ from itself in other operations, as a share of its norm."""
+    return CLOSELY if machine.dtype == torch.float32 else ROUGHLY
+
+
+class Unsure(Exception):
+    """Gradients are not finite, so that others cannot be compared with them."""
+
+
+def check_finite(gradients: Sequence[Tensor | None]) -> None:
+    """Raises Unsure where a gradient is not finite."""
+    if not all(gradient.isfinite().all() for gradient in gradients if gradient is not None):
+        raise Unsure
+
+
+def gradients_apart(gradients: Sequence[Tensor | None], wanted: Sequence[Tensor | None]) -> float:
+    """By how much gradients differ from those that are wanted, as a share of these; infinite where one is missing."""
+    if [gradient is None for gradient in gradients] != [gradient is None for gradient in wanted]:
+        return math.inf
+    pairs = [(a, b) for a, b in zip(gradients, wanted, strict=True) if a is not None and b is not None]
+    apart, norm = (nn.utils.get_total_norm(each) for each in ([a - b for a, b in pairs], [b for _, b in pairs]))
+    return float(apart / norm.clamp_min(torch.finfo(norm.dtype).tiny))
 
 
 def _add_gradients(parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor | None], parts: int) -> None:

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Generic
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.func import functional_call, vmap
 
 from gantrain.errors import UserError
@@ -23,7 +23,7 @@ from gantrain.stacked import is_stacked
 from gantrain.training.draws import OwnDraws
 from gantrain.training.eager import Terms, total_of
 from gantrain.training.loop import Due, Result, Training
-from gantrain.training.pieces import CLOSELY, Kept
+from gantrain.training.pieces import Kept, Unsure, check_finite, gradients_apart, tolerance
 from gantrain.training.rounds import Rounds
 from gantrain.training.side_by_side import StackedLearner, side_by_side
 from gantrain.training.state import Progress
@@ -112,6 +112,9 @@ class Replicas:
             if (player, plan) not in self._together:
                 self._compare(player, batches, states)
             terms, gradients = self._gradients(player, batches, states)
+        except Unsure:
+            self._one_by_one(turn, played, seeds, progresses)
+            return
         except Exception as error:  # of what cannot be played at once; one of the turn itself comes again, one by one
             self._refuse(player, plan, error)
             self._one_by_one(turn, played, seeds, progresses)
@@ -166,20 +169,23 @@ class Replicas:
 
         Raises:
             Unlike: it is not the same.
+            Unsure: a run's gradients are not finite.
         """
-        kept = [Kept(game) for game in self._games]
+        kept, near = [Kept(game) for game in self._games], tolerance(self._machine)
         try:
             _, together = self._gradients(player, batches, [list(state) for state in states])
             buffers = {name: values.clone() for name, values in self._buffers.items()}
             for number, rounds in enumerate(self._rounds):
                 kept[number].restore()
                 own = [None if gradient is None else gradient[number] for gradient in together]
-                off = _difference(own, _gradients_alone(rounds, player, batches[number], states[number]))
-                if off > CLOSELY or off != off:
+                alone = _gradients_alone(rounds, player, batches[number], states[number])
+                check_finite(alone)
+                off = gradients_apart(own, alone)
+                if not off <= near:
                     raise Unlike(f"its gradients would be off by {off:.0%}")
                 for name, buffer in rounds.game.named_buffers():
                     there = buffers[name][number].double()
-                    if not torch.allclose(buffer.double(), there, CLOSELY, 1e-6, equal_nan=True):
+                    if not torch.allclose(buffer.double(), there, near, 1e-3 * near, equal_nan=True):
                         raise Unlike(f"{name} would be another")
         finally:
             for each in kept:
@@ -188,9 +194,11 @@ class Replicas:
     def _refuse(self, player: str, plan: TurnPlan, error: Exception) -> None:
         reason = str(error) if isinstance(error, Unlike) else _why(error)
         if self._strict:
+            rough = self._machine.dtype != torch.float32
             raise UserError(
-                f"trainer.replicas cannot play the turns of {player} at once here ({reason}): train one seed after the "
-                "other, gantrain -m seed=0,1,…"
+                f"trainer.replicas cannot play the turns of {player} at once here ({reason}): "
+                f"{'try trainer.precision=fp32, or ' if rough else ''}train one seed after the other, "
+                "gantrain -m seed=0,1,…"
             ) from error
         if all(self._together.get(key, True) for key in self._together if key[0] == player):
             self._say(f"some turns of {player} are played one by one from here on: {reason}")
@@ -219,15 +227,6 @@ def _gradients_alone(rounds: Rounds, player: str, batch: Batch, state: list[Tens
     rounds.game.observing = False
     total = total_of(rounds.execution.terms(player, batch))
     return list(torch.autograd.grad(total, list(learner.parameters), allow_unused=True))
-
-
-def _difference(gradients: Gradients, others: Gradients) -> float:
-    """By how much gradients differ from others, as a share of these."""
-    if [gradient is None for gradient in gradients] != [gradient is None for gradient in others]:
-        return torch.inf
-    pairs = [(a, b) for a, b in zip(gradients, others, strict=True) if a is not None and b is not None]
-    apart, norm = nn.utils.get_total_norm([a - b for a, b in pairs]), nn.utils.get_total_norm([b for _, b in pairs])
-    return float(apart / norm.clamp_min(torch.finfo(norm.dtype).tiny))
 
 
 def train_together(trainings: Sequence[Training[Result]], say: Callable[[str], None]) -> list[Result | BaseException]:

@@ -68,7 +68,7 @@ class Rounds:
         self._scheduled = game.scheduled()
         self._expected = 0  # the next step, unless a run goes on or back
         self._others = {name: _others(learner, learners.values()) for name, learner in learners.items()}
-        self._reuse_fakes = reuse_fakes
+        self.reuses_fakes = reuse_fakes
         self._kept: Batch | None = None  # of a discriminator's last turn, for the generator's
 
     def begin(self) -> None:
@@ -156,7 +156,7 @@ class Rounds:
         data = self.batches.draw(progress.position, samples) if turn.real else {}
         latent = {name: take(values) for name, values in self.game.latents(samples).items()}
         batch = Batch(data, latent, self._step, plan)
-        if self._reuse_fakes and turn.player in self.game.discriminators and played % turn.times == turn.times - 1:
+        if self.reuses_fakes and turn.player in self.game.discriminators and played % turn.times == turn.times - 1:
             batch = self._kept = self._with_fakes(batch, turn.player)
         return batch
 

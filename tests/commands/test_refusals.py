@@ -29,6 +29,7 @@ CASES = [
     (["trainer.precision=fp16"], "auto, fp32, bf16"),
     (["trainer.reuse_fakes=true", "trainer.on_nonfinite=skip"], "on_nonfinite=rollback or stop"),
     (["trainer.reuse_fakes=true", "trainer.execution=compile"], "use eager or auto"),
+    (["trainer.reuse_fakes=1"], "should be true, false or auto, got 1"),
     (["trainer.execution=graph", "trainer.device=cpu"], "needs CUDA"),
     (["dataset=digits_captions", "model.norm=layer"], "conditioning=concat"),
     (["trainer.execution=grph"], "one of auto, eager, compile, graph"),

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import lines_of, only_run, round_of
+from conftest import config, lines_of, only_run, round_of
 from torch import Tensor
 
 from gantrain.cli import main
+from gantrain.commands.parts import build_parts
 from gantrain.errors import UserError
 from gantrain.training.compiled import Compiled
 from gantrain.training.eager import Eager
@@ -181,20 +182,85 @@ def test_what_does_not_do_stays_eager_and_is_said_once(make: Callable[[Body], Bo
     assert all("execution=given" in line and reason in line for line in said)
 
 
-def test_which_execution_a_run_takes() -> None:
-    small, large = (round_of(*words).game for words in (["dataset=ring8"], SMALL))
-    machine = Machine(torch.device("cpu"))
+def test_gradients_that_are_not_finite_decide_nothing() -> None:
+    """The first turns of an experiment with weights that overflow, then one with sound ones."""
+    said: list[str] = []
+    made: list[Body] = []
+    rounds = round_of(*POINTS, "loss=nonsaturating")
 
-    def chosen(word: str, game: object, steps: int) -> type:
-        return type(choose_execution(word, game, machine, steps, print))  # type: ignore[arg-type]
+    def make(body: Body) -> Body:
+        made.append(body)
+        return body
 
-    assert chosen("auto", small, LONG - 1) is Eager
-    assert chosen("auto", large, LONG) is Eager
-    assert chosen("eager", small, LONG) is Eager
-    assert chosen("compile", large, 1) is Compiled
-    assert chosen("auto", small, LONG) is (Compiled if shutil.which("g++") else Eager)
+    execution = Given(rounds, make, said.append)
+    turn, learner = rounds.game.turns[0], rounds.learners["discriminator"]
+    batch, weight = rounds.draw(turn, 0, Progress()), learner.parameters[0]
+    sound = weight.detach().clone()
+    for value in (torch.nan, torch.inf):
+        weight.data.fill_(value)
+        execution.backward("discriminator", learner.parameters, batch, 1)
+        assert not all(
+            parameter.grad.isfinite().all() for parameter in learner.parameters if parameter.grad is not None
+        )
+    weight.data.copy_(sound)
+    execution.backward("discriminator", learner.parameters, batch, 1)
+    times = len(made)
+    execution.backward("discriminator", learner.parameters, batch, 1)
+    assert not said
+    assert len(made) == times, "once it was seen to be right, the piece stays"
+
+
+def test_an_execution_is_refused_where_it_is_not() -> None:
+    game, machine = round_of(*POINTS).game, Machine(torch.device("cpu"))
+    assert type(choose_execution("eager", game, machine, print)) is Eager
+    assert type(choose_execution("compile", game, machine, print)) is Compiled
     with pytest.raises(UserError, match="needs CUDA, and here is cpu"):
-        chosen("graph", small, 1)
+        choose_execution("graph", game, machine, print)
+    for word in ("compile", "graph"):
+        with pytest.raises(UserError, match=f"execution={word} is for one device, and here play 2"):
+            choose_execution(word, game, machine, print, devices=2)
+
+
+AUTO = {
+    "long": ([], "compile"),
+    "short": ([f"trainer.steps={LONG - 1}"], "eager"),
+    "a minute": (["trainer.minutes=1"], "eager"),
+    "ten minutes": (["trainer.minutes=10"], "compile"),
+    "in parts": (["trainer.accumulate=2"], "eager"),
+    "plans that change": (["loss=nonsaturating", "tricks=[topk]"], "eager"),
+    "asked for": (["trainer.execution=eager"], "eager"),
+    "asked for, short": (["trainer.execution=compile", "trainer.steps=1"], "compile"),
+    "fakes made once": (["loss=nonsaturating", "trainer.reuse_fakes=true"], "eager"),
+    "convolutions": ([*SMALL, "loss=nonsaturating"], "eager"),
+}
+
+
+@pytest.mark.parametrize("name", AUTO)
+def test_what_auto_means(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr("gantrain.training.execution.can_compile", lambda: True)
+    words, wanted = AUTO[name]
+    assert build_parts(config(*POINTS, f"trainer.steps={LONG}", *words), None, print).execution == wanted
+
+
+def test_auto_needs_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gantrain.training.execution.can_compile", lambda: False)
+    assert build_parts(config(*POINTS, f"trainer.steps={LONG}"), None, print).execution == "eager"
+
+
+@pytest.mark.parametrize(("least", "then"), [(3, 5), (2, 100)])
+def test_what_auto_meant_stays_when_a_run_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], least: int, then: int
+) -> None:
+    """All steps are looked at here, so that nothing is compiled in fact."""
+    monkeypatch.setattr("gantrain.training.execution.can_compile", lambda: True)
+    monkeypatch.setattr("gantrain.training.execution.LONG", least)
+    assert main([*POINTS, "trainer.steps=2", "log.every=1", "metrics=none", f"outputs_dir={tmp_path}"]) == 0
+    run, began = only_run(tmp_path), capsys.readouterr().out
+    assert ("compiled)" in began) == ("turns are compiled as they come" in began) == (least == 2)
+    monkeypatch.setattr("gantrain.training.execution.LONG", then)
+    assert main([f"run={run}", "trainer.steps=4"]) == 0
+    assert ("compiled)" in capsys.readouterr().out) == (least == 2)
+    assert ("compiled" in (run / "status.json").read_text()) == (least == 2)
 
 
 @pytest.fixture
@@ -222,10 +288,22 @@ def test_compiled_losses_are_those_of_eager_turns(loss: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("g++"), reason="there is no compiler of C++ here")
-def test_a_compiled_run_is_an_eager_one_to_rounding(tmp_path: Path) -> None:
-    words = ["dataset=ring8", "trainer.steps=3", "log.every=1", "metrics=none"]
+def test_a_compiled_run_is_an_eager_one_to_rounding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["dataset=ring8", "trainer.steps=9", "log.every=4", "metrics=none"]  # steps 1 to 3 are not looked at
+    made: list[Body] = []
+    piece = Compiled.piece
+
+    def counted(compiled: Compiled, player: str, body: Body) -> Body:
+        made.append(piece(compiled, player, body))
+        return made[-1]
+
+    monkeypatch.setattr(Compiled, "piece", counted)
     for how in ("eager", "compile"):
         assert main([*words, f"trainer.execution={how}", f"outputs_dir={tmp_path / how}"]) == 0
+        assert len(made) == (2 if how == "compile" else 0)
+    assert "stay eager" not in capsys.readouterr().out
     eager, compiled = (lines_of(only_run(tmp_path / how) / "metrics.jsonl") for how in ("eager", "compile"))
     for wanted, found in zip(eager, compiled, strict=True):
         assert losses_of(found) == pytest.approx(losses_of(wanted), rel=1e-3)

@@ -37,7 +37,7 @@ def losses(
     place = DataContext(Path("data"), machine.device, cfg.seed, cfg.trainer.data_budget)
     batches = build(plain(cfg.dataset), "dataset").open(place)
     faults: list[str] = []
-    how = choose_execution(execution, game, machine, 1000, (faults if said is None else said).append)
+    how = choose_execution(execution, game, machine, (faults if said is None else said).append)
     rounds = Rounds(game, build_learners(cfg, game), batches, machine, cfg.seed, 1000, 32, execution=how)
     rounds.begin()
     progress, found = Progress(), []

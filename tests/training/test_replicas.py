@@ -136,6 +136,25 @@ def test_a_later_turn_that_cannot_be_is_played_one_by_one(monkeypatch: pytest.Mo
     assert all(torch.equal(a, b) for a, b in zip(state_of(alone).values(), state_of(together[0]).values(), strict=True))
 
 
+def test_gradients_that_are_not_finite_decide_nothing() -> None:
+    """Of one run, whose Adam keeps what is not finite; D's next turn is played before that is in its weights."""
+    together, said = [rounds_of(seed, "loss=nonsaturating") for seed in (3, 4)], list[str]()
+    replicas, counters = Replicas(together, said.append), [Progress(), Progress()]
+    weights = {name: values.clone() for name, values in together[1].game.state_dict().items()}
+    next(together[1].game.generator.parameters()).data.fill_(torch.nan)
+    replicas.play(counters)
+    assert not replicas._together
+    together[1].game.load_state_dict(weights)
+    replicas.play(counters)
+    assert not said
+    assert {player: found for (player, _), found in replicas._together.items()} == {"discriminator": True}
+
+
+def test_in_bf16_they_are_compared_as_bf16_can_be() -> None:
+    together = [rounds_of(seed, "loss=r1", "trainer.precision=bf16") for seed in (3, 4)]
+    Replicas(together, print).check([Progress(), Progress()])
+
+
 def test_a_signal_while_runs_begin_is_for_all_of_them() -> None:
     begun: list[int] = []
 
