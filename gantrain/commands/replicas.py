@@ -20,6 +20,7 @@ from gantrain.training.ranks import ALONE
 from gantrain.training.replicas import Replicas, train_together
 from gantrain.training.state import Progress
 
+REUSE = "trainer.reuse_fakes"
 CHECKED = 2
 """Runs that are enough to see whether turns can be played at once."""
 
@@ -56,8 +57,9 @@ def train_replicas(
     _check_together(configs[:CHECKED])
     folder = SweepFolder.fresh(Path(cfg.outputs_dir).expanduser(), cfg.name)
     own = str(Path(config_dir).expanduser().resolve()) if config_dir else None
-    alike = ["trainer.reuse_fakes=false"] if cfg.trainer.reuse_fakes == "auto" else []  # for one that goes on alone
-    kept = [*_without_seeds(overrides, config_name), *alike]
+    if cfg.trainer.reuse_fakes == "auto":  # one that goes on alone does so as it began
+        overrides = [*(word for word in overrides if word.partition("=")[0] != REUSE), f"{REUSE}=false"]
+    kept = _without_seeds(overrides, config_name)
     folder.write_plan(SweepPlan([*kept, f"seed={','.join(map(str, seeds))}"], own, config_name))
     console.say(f"runs: {folder}  (seeds {seeds[0]} to {seeds[-1]} at once; what is said below is of seed {seeds[0]})")
     trainings = []
@@ -84,7 +86,7 @@ def _check(cfg: DictConfig) -> None:
     trainer = cfg.trainer
     unfit = {
         "trainer.accumulate": (trainer.accumulate > 1, "plays turns in parts: set trainer.accumulate=1"),
-        "trainer.reuse_fakes": (trainer.reuse_fakes is True, "joins two turns: set trainer.reuse_fakes=false"),
+        REUSE: (trainer.reuse_fakes is True, "joins two turns: set trainer.reuse_fakes=false"),
         "trainer.execution": (
             trainer.execution not in (Execution.auto, Execution.eager),
             "takes each run's turns by themselves: set trainer.execution=eager",
