@@ -72,7 +72,9 @@ class Contender:
             self.step = lambda: rounds.play(parts.progress)
             self.images = cfg.trainer.batch_size
         else:
-            loop = {"reference": Textbook, "bare": Bare}[kind](parts, batches, cfg.trainer.batch_size)
+            loop = {"reference": Textbook, "bare": Bare}[kind](
+                parts, batches, cfg.trainer.batch_size, rounds.reuses_fakes
+            )
             self.step, self.images = loop.step, loop.n
 
     def play(self, steps: int) -> dict[str, float]:

@@ -28,6 +28,7 @@ class Textbook:
 
     Args:
         parts: of a recipe for the standard or the conditional game without tricks; its networks learn here.
+        reuse: gantrain's own step makes fakes once for both players, which a `Bare` one does then too.
 
     Raises:
         ValueError: the recipe has penalties or optimizers that are not written out here.
@@ -35,7 +36,8 @@ class Textbook:
 
     bare = False
 
-    def __init__(self, parts: Parts, batches: Batches, batch_size: int) -> None:
+    def __init__(self, parts: Parts, batches: Batches, batch_size: int, reuse: bool = False) -> None:
+        self.reuse = reuse
         self.game, self.batches, self.n, self.machine = parts.game, batches, batch_size, parts.machine
         self.g, self.d = parts.game.get_submodule("generator"), parts.game.get_submodule("discriminator")
         self.loss, self.position, self.played = parts.game.loss, 0, 0
@@ -131,15 +133,19 @@ class Bare(Textbook):
         return theirs
 
     def step(self) -> None:
-        for _ in range(self.loss.n_critic):
-            self.only(self.d_weights, self.g_weights)
+        made = None
+        for number in range(self.loss.n_critic):
             real, told = self.real()
-            with torch.no_grad(), self.machine.autocast():
+            kept = self.reuse and number == self.loss.n_critic - 1
+            self.only(self.g_weights if kept else self.d_weights, self.d_weights if kept else self.g_weights)
+            with torch.set_grad_enabled(kept), self.machine.autocast():
                 fake, asked = self.fakes(self.n)
-            self.discriminator_turn(real, told, fake, asked)
+            made = (fake, asked) if kept else None
+            self.only(self.d_weights, self.g_weights)
+            self.discriminator_turn(real, told, fake.detach(), asked)
         self.only(self.g_weights, self.d_weights)
         with self.machine.autocast():
-            made = self.fakes(self.n * self.loss.generator_batches)
+            made = made or self.fakes(self.n * self.loss.generator_batches)
             real = self.score(*self.real()) if self.loss.adversarial.needs_real else None
             total = self.loss.adversarial.generator(self.score(*made), real)
         self.update(total, self.g_step)

@@ -30,6 +30,7 @@ RECIPES = {
     "hinge": [*PICTURES, "loss=hinge"],
     "labels": [*PICTURES, "model=cgan"],
 }
+REUSING = [*PICTURES, "loss=nonsaturating", "trainer.reuse_fakes=true", "trainer.precision=fp32"]
 
 
 @pytest.fixture
@@ -87,9 +88,11 @@ def test_a_turn_by_hand_has_the_gradients_of_a_turn(words: list[str], kind: Any)
         game.load_state_dict(before)
 
 
-def test_what_a_step_plays_is_counted() -> None:
+@pytest.mark.parametrize("words", [benchmark.CASES["gaussian1d"], REUSING])
+@pytest.mark.usefixtures("unfolded")
+def test_what_a_step_plays_is_counted(words: list[str]) -> None:
     """The bare calls play what the step plays; the textbook takes gradients of D's weights in G's turn too."""
-    cfg = config(*benchmark.CASES["gaussian1d"], *benchmark.CALM, "trainer.execution=eager")
+    cfg = config(*words, *benchmark.CALM, "trainer.execution=eager")
     played = {}
     for kind in ("gantrain", "bare", "reference"):
         parts = build_parts(cfg, None, lambda text: None)
