@@ -1,6 +1,6 @@
 """How fast a step is: images/s, milliseconds, share of the machine's peak, memory; and what textbook loops take.
 
-    python scripts/benchmark.py --case ring8                          a quarter of a minute
+    python scripts/benchmark.py --case ring8                          about a minute
     python scripts/benchmark.py --case ring8 dcgan32 --reference      against PyTorch's DCGAN example's way
     python scripts/benchmark.py --case ring8 gaussian1d --bare        against the bare calls of the very step
     python scripts/benchmark.py --case dcgan64 --tree ../before       against another checkout

@@ -108,7 +108,7 @@ def _launch(words: Sequence[str], config_name: str, jobs: Jobs, config_dir: str 
         folder.remove_unless_begun()
         raise
     except (Stopped, KeyboardInterrupt):
-        write_table(folder, config_dir)
+        write_table(folder, config_dir, cut=True)
         raise
 
 

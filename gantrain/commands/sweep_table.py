@@ -21,11 +21,12 @@ LOST = ("failed", "died")
 """How jobs stand whose figures say nothing."""
 
 
-def write_table(folder: SweepFolder, config_dir: str | None) -> list[str]:
+def write_table(folder: SweepFolder, config_dir: str | None, cut: bool = False) -> list[str]:
     """Prints and writes what became of each job, and returns the names of those that failed.
 
     Args:
         config_dir: the user's own configs, which are named again where the sweep is finished.
+        cut: it ends before all its jobs have begun.
     """
     say = Console().say
     jobs = folder.jobs()
@@ -45,8 +46,10 @@ def write_table(folder: SweepFolder, config_dir: str | None) -> list[str]:
         say(f"{row['status']}: {row['job']}: {row['reason']}")
     if report_sweep(folder, say):
         say(f"report  {folder.report}")
-    own = f" --config-dir {quote(config_dir)}" if config_dir else ""
-    say(f"table   {folder.table}\ncurves  tensorboard --logdir {folder}\nfinish  gantrain run={folder}{own}")
+    say(f"table   {folder.table}\ncurves  tensorboard --logdir {folder}")
+    if cut or any(row["status"] != "finished" for row in rows):
+        own = f" --config-dir {quote(config_dir)}" if config_dir else ""
+        say(f"finish  gantrain run={folder}{own}")
     return [str(row["job"]) for row in failed]
 
 

@@ -57,6 +57,7 @@ def test_equal_words_are_one_job(gantrain: Command, tmp_path: Path) -> None:
     done = gantrain("-m", "dataset=ring8", "trainer.steps=1", "metrics=none", "seed=1,1")
     assert done.returncode == 0, done.stderr
     assert [job.name for job in tmp_path.glob("outputs/sweeps/*/*/0*")] == ["000-seed1"]
+    assert "finish  " not in done.stdout, "nothing is left to be done"
 
 
 def test_a_sweep_that_cannot_start_writes_nothing(gantrain: Command, tmp_path: Path) -> None:

@@ -26,10 +26,12 @@ def test_a_sweeps_file_chooses_no_folder_of_configs(gantrain: Command, tmp_path:
 
 def test_a_sweep_with_configs_of_ones_own_is_finished_with_them(gantrain: Command, tmp_path: Path) -> None:
     lay(tmp_path / "own", {"experiment/x": f"{GLOBAL}seed: 3\n"})
-    begun = gantrain("--config-dir", "own", "-m", "experiment=x", "name=a", *SMALL)
-    assert begun.returncode == 0
+    swept = ("loss=nonsaturating,hinge", "tricks=[label_smoothing]")  # hinge has no labels, and fails
+    begun = gantrain("--config-dir", "own", "-m", "experiment=x", "name=a", *SMALL, *swept)
+    assert begun.returncode == 1
     (sweep,) = (tmp_path / "outputs" / "sweeps").glob("*/*")
     assert f"finish  gantrain run={sweep.relative_to(tmp_path)} --config-dir {tmp_path / 'own'}" in begun.stdout
-    shutil.rmtree(sweep / "000")
-    assert gantrain(f"run={sweep}", "--config-dir", "own").returncode == 0
-    assert "seed: 3" in (sweep / "000" / "config.yaml").read_text()
+    (job,) = sweep.glob("000-*")
+    shutil.rmtree(job)
+    assert gantrain(f"run={sweep}", "--config-dir", "own").returncode == 1
+    assert "seed: 3" in (job / "config.yaml").read_text()
