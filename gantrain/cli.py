@@ -67,11 +67,10 @@ def _run(words: list[str]) -> int:
     if overrides and re.fullmatch(r"[a-z_]+", overrides[0]):
         command = overrides.pop(0)
     if command not in COMMANDS:
-        from gantrain.config import nearest
+        from gantrain.config import nearest, whole_word
 
-        raise UserError(
-            f"there is no command {command}{nearest(command, list(COMMANDS))} (one of: {', '.join(COMMANDS)})"
-        )
+        hint = nearest(command, list(COMMANDS)) or whole_word(command)
+        raise UserError(f"there is no command {command}{hint} (one of: {', '.join(COMMANDS)})")
     if flags.version:
         print(f"gantrain {__version__}")
         return 0

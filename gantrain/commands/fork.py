@@ -48,7 +48,8 @@ def fork(
     """
     file = find_checkpoint(Path(run).expanduser(), step or "last")
     state = load_checkpoint(file)
-    old = config_of(state, str(file))
+    old, source = config_of(state, str(file)), RunFolder.of(file)
+    _lengthen(old, source, state)
     if not words:
         raise UserError("gantrain fork changes something: add loss=…, tricks=[…] or any other setting")
     cfg = _changed(old, words, config_name, console)
@@ -60,7 +61,6 @@ def fork(
         raise UserError(f"{error}, or fork it from an earlier step, step=…") from error
     if cfg.metrics.best != old.metrics.best:
         progress.best = None
-    source = RunFolder.of(file)
     told = any(override.key_or_group == "outputs_dir" for override in parse(words, config_name))
     place = Path(cfg.outputs_dir).expanduser() / cfg.name if told else place_of_fork(source, cfg)
     changed = {"progress": asdict(progress), "config": OmegaConf.to_yaml(cfg)}
@@ -79,6 +79,14 @@ def fork(
     both = shlex.quote(f"runs={source},{folder}")
     console.say(f"compare gantrain report {both}")
     return figures
+
+
+def _lengthen(old: DictConfig, source: RunFolder, state: Mapping[str, Any]) -> None:
+    """The length of a run that went on from its end belongs to what is forked there."""
+    if source.has_config and state["progress"]["step"] >= old.trainer.steps:
+        now = config_of({"config": source.read_config()}, str(source))
+        if now.trainer.steps > old.trainer.steps:
+            old.trainer.steps, old.trainer.minutes = now.trainer.steps, now.trainer.minutes
 
 
 def _changed(old: DictConfig, words: Sequence[str], config_name: str, console: Console) -> DictConfig:

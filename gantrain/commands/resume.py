@@ -100,9 +100,8 @@ def change(cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:
     for override in parsed:
         key, word = override.key_or_group, override.input_line
         if not any(key == allowed or key.startswith(allowed + ".") for allowed in MAY_CHANGE):
-            raise UserError(
-                f"{key} cannot change when a run goes on (only {', '.join(MAY_CHANGE)}): start a new run instead"
-            )
+            way_out = "give it trainer.minutes= or trainer.steps=" if key == "budget" else "start a new run instead"
+            raise UserError(f"{key} cannot change when a run goes on (only {', '.join(MAY_CHANGE)}): {way_out}")
         if override.is_delete() or override.package is not None or override.is_sweep_override():
             raise UserError(f"{word}: when a run goes on, a setting takes one value, {key}=…")
         changed = OmegaConf.create(OmegaConf.to_container(cfg, structured_config_mode=SCMode.DICT))

@@ -58,7 +58,8 @@ def sweep(
         jobs = Jobs(folder, swept_keys(parsed), command, launcher, objective, trials is not None)
         words = [*overrides, *(f"{key}={value}" for key, value in {**launcher.settings, **_places(folder)}.items())]
         if trials is None:
-            _say_begun(jobs, f"{_count(parsed):,} jobs")
+            done = sum(job.status.read().status == "finished" for job in folder.jobs())
+            _say_begun(jobs, f"{_count(parsed):,} jobs{f', {done:,} finished before' if done else ''}")
             _launch(words, config_name, jobs, own)
         else:
             _search(words, parsed, config_name, jobs, own, trials)
@@ -79,7 +80,8 @@ def _search(
         left, taken = take_trials(folder, trials, each)
         gone = f" more of {trials:,}" if left < trials else ""
         beside = f", beside {count} other{'s' * (count > 1)}" if (count := len(folder.workers.others())) else ""
-        _say_begun(jobs, f"{left:,}{gone} trials{beside}, to {jobs.objective.direction} {jobs.objective.metric}")
+        extent = f"{left:,}{gone} trials{beside}" if left or beside else f"none left of {trials:,} trials: more by sweep.trials=…"
+        _say_begun(jobs, f"{extent}, to {jobs.objective.direction} {jobs.objective.metric}")
         while taken:
             search = search_words(folder, parsed, jobs.objective, taken, jobs.launcher.at_once)
             _launch([*words, *search], config_name, jobs, config_dir)

@@ -115,7 +115,14 @@ def _objective_of(cfg: DictConfig) -> Objective:
         return Objective(named)
     tag = named or next(iter(tags), None)
     if tag is None:
-        raise UserError("nothing is measured by which a search could compare runs: add metrics, such as metrics=modes")
+        short = (
+            ", and runs of so few steps choose none by themselves"
+            if cfg.choices.groups.get("metrics") == "auto"
+            else ""
+        )
+        raise UserError(
+            f"nothing is measured by which a search could compare runs{short}: add metrics, such as metrics=modes"
+        )
     a_figure = tag.startswith("metrics/") or "/" not in tag
     if a_figure and tag not in tags and all(metric.keys for metric in metrics.values()):
         have = f"the runs measure {', '.join(tags)}" if tags else "the runs measure nothing, add metrics=…"

@@ -21,7 +21,7 @@ from gantrain.config.schema import (
 )
 from gantrain.config.trust import of_hydra, plain_config, refuse_interpolations
 from gantrain.config.validating import requested, validate
-from gantrain.config.words import nearest
+from gantrain.config.words import nearest, whole_word
 
 __all__ = [
     "AUGMENTING",
@@ -58,5 +58,6 @@ __all__ = [
     "requested",
     "validate",
     "value_of",
+    "whole_word",
     "with_choices",
 ]

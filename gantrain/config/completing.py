@@ -122,7 +122,7 @@ def _plan_metrics(cfg: DictConfig, source: Any) -> None:
     metrics.n = metrics.n or source.suited_samples
     metrics.best = metrics.best or source.followed or _followed(metrics)
     if metrics.every is None and judged >= 2 * metrics.n:
-        metrics.every = max(cfg.trainer.steps // min(judged // metrics.n, MANY), 1)
+        metrics.every = -(-cfg.trainer.steps // min(judged // metrics.n, MANY))  # the last one is the end's
 
 
 def _followed(metrics: DictConfig) -> str | None:

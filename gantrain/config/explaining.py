@@ -18,9 +18,12 @@ from omegaconf.errors import GrammarParseError, InterpolationResolutionError, Om
 from yaml import MarkedYAMLError, YAMLError
 
 from gantrain.config.trust import Loader
-from gantrain.config.words import nearest
+from gantrain.config.words import nearest, whole_word
 from gantrain.errors import UserError
 from gantrain.options import is_group, listed, options_of
+
+MOST = 3
+"""Settings that are named at once."""
 
 
 @contextmanager
@@ -46,7 +49,7 @@ def explain(error: Exception, words: Sequence[str], config_name: str = "train") 
     """One sentence for what Hydra or OmegaConf has to say about the user's words."""
     text = str(error.__cause__ or error) if "Error merging override" in str(error) else str(error)
     if isinstance(error, OverrideParseException):
-        return f"{error.override} cannot be read as group=option or key=value: quote values that hold signs, key='…'"
+        return _unreadable(str(error.override))
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, option = str(error.missing_cfg_file).rpartition("/")
         options = sorted({*(error.options or []), *options_of(group)})
@@ -114,12 +117,28 @@ def _reason(override: Override, known: Sequence[str], choices: Sequence[str], co
         return f"{key}: {option} is not among the run's tricks: name it too, such as 'tricks=[ema,{option}]'"
     siblings = [k for k in known if k.rpartition(".")[0] == key.rpartition(".")[0]]
     commands = f" of gantrain {config_name}" if config_name != "train" else ""
-    return f"{key} is no setting{commands}{nearest(key, siblings) or nearest(key, [*known, *choices])}"
+    hint = _same_name(key, known) or nearest(key, siblings) or nearest(key, [*known, *choices])
+    return f"{key} is no setting{commands}{hint}"
+
+
+def _unreadable(word: str) -> str:
+    """What to say of a word that is no override."""
+    if "=" not in word and (hint := whole_word(word)):
+        return f"{word} is no key=value{hint}"
+    return f"{word} cannot be read as group=option or key=value: quote values that hold signs, key='…'"
+
+
+def _same_name(key: str, known: Sequence[str]) -> str:
+    """', did you mean …?' for settings of the same last name in other places, those in its own group before others."""
+    group, name = key.partition(".")[0], key.rpartition(".")[2]
+    same = [k for k in known if k.rpartition(".")[2] == name and not k.startswith(("metrics.", "data."))]
+    near = [k for k in same if k.startswith(f"{group}.")] or same
+    return f", did you mean {' or '.join(near)}?" if 0 < len(near) <= MOST else ""
 
 
 def _known(words: Sequence[str], config_name: str) -> tuple[list[str], list[str]]:
     """The keys that the config would have with the groups that were chosen, or else with none, and the groups."""
-    chosen = [word for word in words if re.match(r"hydra[./]|[\w/@]+=", word)]
+    chosen = [word for word in words if re.match(r"hydra[./]", word) or is_group(re.split("[@=]", word)[0])]
     for attempt in (chosen, []):
         try:
             cfg = hydra_compose(config_name, attempt, return_hydra_config=True)

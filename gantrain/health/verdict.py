@@ -11,8 +11,11 @@ from gantrain.health.findings import LONGER, Finding, Verdict, by_player, percen
 from gantrain.health.readings import AGAINST_START, WORSE, Reading, is_of, lower_is_better, read_figures
 
 MEASURE = "measure it: gantrain evaluate run=…"
+TAKE_BEST = "take the best checkpoint: gantrain sample run=… checkpoint=best"
 IMPROVING = 0.1
 """By so much of itself a figure must have improved in the last third of a run that is still improving."""
+LEAST = 0.001
+"""Below which an energy distance is not told apart from 0."""
 MOST_LINES = 2
 """Findings in the evidence; all are in the log, in status.json and on the report."""
 MOST_WORDS = 3
@@ -47,6 +50,15 @@ class History:
         gained = then - now if lower else now - then
         return gained > IMPROVING * abs(then)
 
+    def passed(self, tag: str) -> bool:
+        """Whether a figure was better by a tenth before than it is now."""
+        values = [value for _, value in self._figures.get(tag, [])]
+        if len(values) < 3:
+            return False
+        lower, now = lower_is_better(tag), values[-1]
+        lost = now - min(values) if lower else max(values) - now
+        return lost > IMPROVING * abs(min(values) if lower else max(values))
+
     def best(self, tag: str) -> tuple[int, float] | None:
         """Where a figure that has become worse since was at its best: the step, and what it was.
 
@@ -78,8 +90,7 @@ def judge(facts: Facts, figures: Mapping[str, float], holding: Sequence[Finding]
     step, best = worse[tag]
     name = tag.removeprefix("metrics/")
     said = f"{name} was better: {best:.3g} at step {step:,}, {figures[tag]:.3g} now"
-    kept = "take the best checkpoint: gantrain sample run=… checkpoint=best"
-    advice = kept if tag == facts.best else f"keep the best checkpoint next time: metrics.best={tag}"
+    advice = TAKE_BEST if tag == facts.best else f"keep the best checkpoint next time: metrics.best={tag}"
     return replace(verdict, evidence=(said, *verdict.evidence), advice=verdict.advice if holding else advice)
 
 
@@ -106,7 +117,7 @@ def _judge(facts: Facts, readings: Sequence[Reading], holding: Sequence[Finding]
         state, start = ("working", "it works") if len(fair) <= len(good) else ("doubtful", "it works in part")
         return Verdict(state, f"{start}: {_joined(words)}", seen, _next(facts, readings, history))  # type: ignore[arg-type]
     if readings and any(r.quality == "fair" for r in readings):
-        return Verdict("doubtful", f"it works in part: {_joined(words)}", seen, _longer(facts, history))
+        return Verdict("doubtful", f"it works in part: {_joined(words)}", seen, _on(facts, history))
     sentence = "no sign of trouble, but nothing measured tells how good the samples are"
     return Verdict("unknown", sentence, (*words, *seen), MEASURE)
 
@@ -135,7 +146,8 @@ def _what_is_seen(facts: Facts, history: History) -> tuple[str, ...]:
     near = latest.get("health/energy_distance")
     start = history.first.get("health/energy_distance")
     if near is not None and start is not None and math.isfinite(near) and math.isfinite(start):
-        found.append(f"energy distance to real ones {max(near, 0.0):.2g}, {start:.2g} at the start")
+        shown = f"{near:.2g}" if near >= LEAST else f"below {LEAST}"
+        found.append(f"energy distance to real ones {shown}, {start:.2g} at the start")
     if latest.get("health/missing_classes") == 0 and facts.classes and facts.classes > 1 and not facts.modes:
         found.append(f"each of the {facts.classes} classes is among them")
     return ("; ".join(found),) if found else ()
@@ -146,8 +158,12 @@ def _next(facts: Facts, readings: Sequence[Reading], history: History) -> str:
         if history.improving(reading.tag):
             return f"it still improves; {_longer(facts, history)}"
     if any(reading.quality == "fair" for reading in readings):
-        return _longer(facts, history)
+        return _on(facts, history)
     return "another seed, to see how far that was luck: seed=1"
+
+
+def _on(facts: Facts, history: History) -> str:
+    return TAKE_BEST if facts.best and history.passed(facts.best) else _longer(facts, history)
 
 
 def _longer(facts: Facts, history: History) -> str:

@@ -72,8 +72,12 @@ class Console:
                 del self._waiting[0]
 
 
+FEW, LONG = 10, 60.0
+"""Steps or seconds from which on speed can be told."""
+
+
 class Bar:
-    """Progress: a bar on a terminal, else a plain line now and then. Speed and time left count from where it began.
+    """Progress: a bar on a terminal, else a plain line now and then. Speed and time left count from its first step on.
 
     Args:
         seconds: after which it ends however far it is; None for no such limit.
@@ -92,6 +96,7 @@ class Bar:
         self._seconds = math.inf if seconds is None else seconds
         self._console, self._start, self._steps, self._batch = console, start, steps, batch_size
         self._began = time.monotonic()
+        self._settled: tuple[int, float] | None = None
         self._every, self._next = every, 2.0
         self._text = ""
         self._bar = (
@@ -106,15 +111,20 @@ class Bar:
 
     def at(self, step: int) -> None:
         elapsed = time.monotonic() - self._began
-        speed = (step - self._start) / max(elapsed, 1e-9)
-        text = f"{self._text}  {speed * self._batch:,.0f} images/s"
+        since, before = self._settled or (self._start, 0.0)
+        speed = (step - since) / max(elapsed - before, 1e-9)
+        known = step - since >= FEW or elapsed - before >= LONG
+        self._settled = self._settled or (step, elapsed)  # the first step makes what later ones find
+        text = f"{self._text}  {speed * self._batch:,.0f} images/s" if known or step == self._steps else self._text
         if self._bar is not None:
             with unless_unread(sys.stdout):
                 self._bar.set_postfix_str(text, refresh=False)
                 self._bar.update(step - self._bar.n)
         elif elapsed >= self._next or step == self._steps:
-            left = min((self._steps - step) / speed, max(self._seconds - elapsed, 0.0))
-            self._console.say(f"step {step:,} of {self._steps:,}  {text}  {clock(elapsed)} gone, {clock(left)} left")
+            steps = (self._steps - step) / speed if known or step == self._steps else math.inf
+            left = min(steps, max(self._seconds - elapsed, 0.0))
+            then = f", {clock(left)} left" if known or step == self._steps or math.isfinite(self._seconds) else ""
+            self._console.say(f"step {step:,} of {self._steps:,}  {text}  {clock(elapsed)} gone{then}")
             self._next = max(self._next * 2, elapsed) if elapsed < self._every else elapsed + self._every
 
     def close(self) -> None:

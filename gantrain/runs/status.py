@@ -94,6 +94,7 @@ class StatusFile:
 
     def begin(self, command: str, machine: str) -> None:
         """Says that this process trains from now on."""
+        earlier = self.read()
         self._write(
             Status(
                 status="running",
@@ -101,10 +102,10 @@ class StatusFile:
                 host=platform.node(),
                 machine=machine,
                 versions=_versions(),
-                started=_now(),
+                started=earlier.started or _now(),
                 heartbeat=_now(),
                 command=command,
-                commands=[*self.read().all_commands, command],
+                commands=[*earlier.all_commands, command],
             )
         )
 

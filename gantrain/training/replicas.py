@@ -211,6 +211,8 @@ def _why(error: Exception) -> str:
     missing = re.search(r"[Bb]atching rule not implemented for (\S+?)[;,.]?(\s|$)", said)
     if missing:
         return f"PyTorch has no way to play {missing[1]} for several runs"
+    if "functorch" in said:
+        return "within it is changed what takes part in gradients, which PyTorch cannot for several runs"
     return f"{type(error).__name__}: {next(iter(said.splitlines()), '')}"
 
 

@@ -44,6 +44,17 @@ def test_a_fork_keeps_what_was_set_when_the_run_went_on(tmp_path: Path) -> None:
     assert " steps: 16" in config
 
 
+def test_a_fork_from_where_the_run_went_on_has_its_new_length(tmp_path: Path) -> None:
+    assert main([*SMALL, f"outputs_dir={tmp_path}"]) == 0
+    (run,) = tmp_path.glob("*/*")
+    began = RunFolder(run).status.read().started
+    assert main([f"run={run}", "trainer.steps=16"]) == 0
+    assert RunFolder(run).status.read().started == began
+    assert main(["fork", f"run={run}", "step=8", "loss=hinge"]) == 0
+    (new,) = (folder for folder in tmp_path.glob("*/*") if folder != run)
+    assert RunFolder(new).checkpoints.last_step() == 16
+
+
 def test_a_fork_of_a_sweeps_job_is_beside_the_sweeps(tmp_path: Path) -> None:
     assert main(["-m", *SMALL, "seed=0,1", f"outputs_dir={tmp_path}"]) == 0
     (job,) = tmp_path.glob("sweeps/*/*/001-seed1")

@@ -61,7 +61,9 @@ def test_each_seed_is_a_run_of_its_own(tmp_path: Path) -> None:
 def test_what_cannot_be_played_at_once_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = [*SMALL, "trainer.replicas=2", f"outputs_dir={tmp_path}"]
     assert main([*words, "loss=hinge", "tricks=[unrolled]"]) == 2
-    assert "cannot play the turns of" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "cannot play the turns of" in said
+    assert "within it is changed what takes part in gradients" in said
     assert main([*words, "tricks=[ema,spectral_norm]"]) == 2
     assert "PyTorch has no way to play aten::" in capsys.readouterr().err
     for word in (

@@ -44,6 +44,7 @@ def trials(folder: Path, state: str) -> list[Any]:
     [
         (["sweep=tpe", *LINE], "nothing is searched"),
         (["sweep=tpe", *LINE, RATE, "metrics.use=[]"], "nothing is measured by which a search could compare"),
+        (["sweep=tpe", "dataset=ring8", "trainer.steps=20", RATE], "runs of so few steps choose none by themselves"),
         (["sweep=tpe", *LINE, RATE, "sweep.metric=metrics/fid"], "sweep.metric=metrics/fid is none of the figures"),
         (["sweep=tpe", *LINE, RATE, "sweep.metric=wasserstein"], "sweep.metric=wasserstein is none of the figures"),
         (["sweep=tpe", *LINE, RATE, "sweep.metric=loss/generator/total"], "add sweep.direction=minimize or maximize"),

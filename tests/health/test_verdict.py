@@ -161,6 +161,16 @@ def test_a_run_that_was_better_is_told_to_take_its_best_checkpoint() -> None:
         assert "better" not in over_time("metrics/fid_classifier", well).evidence[0]
 
 
+def test_what_has_passed_its_best_is_not_told_to_go_on() -> None:
+    """By a seventh, which is too little for a sentence of its own."""
+    facts = replace(PICTURES, best="metrics/fid_classifier")
+    passed = over_time("metrics/fid_classifier", [40.0, 10.0, 11.4], facts)
+    assert passed.advice == "take the best checkpoint: gantrain sample run=… checkpoint=best"
+    assert "was better" not in passed.evidence[0]
+    assert over_time("metrics/fid_classifier", [40.0, 10.0, 10.4], facts).advice.startswith("train longer")
+    assert over_time("metrics/fid_classifier", [40.0, 10.0, 11.4]).advice.startswith("train longer")
+
+
 @pytest.mark.parametrize("name", ["test_error", "code_error", "memorised_pixels", "missing_classes_pixels", "fid"])
 def test_what_becomes_worse_does_not_improve(name: str) -> None:
     worse, better = [0.01, 0.02, 0.03, 0.035], [0.5, 0.4, 0.1, 0.0]

@@ -122,20 +122,35 @@ def test_what_was_said_before_there_was_a_folder_is_in_its_log(
     assert capsys.readouterr().out.splitlines() == ["early", "late"]
 
 
-def test_speed_and_time_left_count_from_where_the_run_goes_on(
+def test_speed_and_time_left_count_from_the_first_step_of_those_that_go_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Ten steps of 32 images in 4 s from step 100 on: 80 images/s, and an hour and 14 s for the 9,035 steps left."""
+    """Ten steps of 32 images in 4 s after a slow one: 80 images/s, and an hour and 14 s for the 9,034 steps left."""
     now = 1000.0
     monkeypatch.setattr(console_module.time, "monotonic", lambda: now)
     bar = Bar(Console(), start=100, steps=9145, batch_size=32)
     bar.show({"generator": 0.69314, "discriminator": 1.5})
-    for step, clock in ((101, 1000.4), (110, 1004.0)):
+    for step, clock in ((101, 1003.0), (111, 1007.0)):
         now = clock
         bar.at(step)
     bar.close()
-    (line,) = capsys.readouterr().out.splitlines()
-    assert line == "step 110 of 9,145  generator 0.693  discriminator 1.5  80 images/s  0:04 gone, 1:00:14 left"
+    first, line = capsys.readouterr().out.splitlines()
+    assert first == "step 101 of 9,145  generator 0.693  discriminator 1.5  0:03 gone"
+    assert line == "step 111 of 9,145  generator 0.693  discriminator 1.5  80 images/s  0:07 gone, 1:00:14 left"
+
+
+def test_slow_steps_are_told_of_after_a_minute(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(console_module.time, "monotonic", lambda: now)
+    bar = Bar(Console(), start=0, steps=10, batch_size=30)
+    for step in range(1, 5):
+        now += 25.0
+        bar.at(step)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.endswith("gone") for line in lines] == [True, True, True, False]
+    assert lines[-1].endswith("  1 images/s  1:40 gone, 2:30 left")
 
 
 def test_lines_come_now_and_then_and_at_the_end(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from math import sqrt
 from statistics import fmean, stdev
@@ -59,9 +60,11 @@ class Comparison:
 
     Args:
         jobs: in their order; choices that all share are left out.
+        first: the tag of the figure that a search compares them by, which stands before all others.
     """
 
-    def __init__(self, jobs: Sequence[Job]) -> None:
+    def __init__(self, jobs: Sequence[Job], first: str | None = None) -> None:
+        self.first = first
         every = list(dict.fromkeys(key for job in jobs for key in job.choices))
         self.choices = [key for key in every if len({job.choices.get(key, NONE) for job in jobs}) > 1]
         self.jobs = [
@@ -69,7 +72,8 @@ class Comparison:
         ]
         self.counted = _counted(self.jobs)
         """Whose figures are ranked."""
-        self.figures = list(dict.fromkeys(tag for job in self.jobs for tag in job.figures))
+        figures = dict.fromkeys(tag for job in self.jobs for tag in job.figures)
+        self.figures = sorted(figures, key=lambda tag: tag != first)
         self.unlike = {tag: why for tag in self.figures if (why := self._unlike(tag))}
         """Why the figures of these tags are not ranked."""
 
@@ -95,8 +99,11 @@ class Comparison:
         return better_of(tag, next((protocol for protocol in held if protocol), None))
 
     def options(self, choice: str) -> list[str]:
-        """What was chosen, in the order of the jobs."""
-        return list(dict.fromkeys(job.choices[choice] for job in self.jobs))
+        """What was chosen: numbers from the lowest on, words in the order of the jobs."""
+        chosen = list(dict.fromkeys(job.choices[choice] for job in self.jobs))
+        with suppress(ValueError):
+            return sorted(chosen, key=float)
+        return chosen
 
     def recipes(self) -> dict[str, list[Job]]:
         """Jobs that differ in their seed alone, by what they share."""
@@ -122,7 +129,7 @@ class Comparison:
                 group[0].update(measured)
                 group[1].append(job)
         found = [jobs for _, jobs in groups] or [[]]
-        return [Comparison(jobs) for jobs in ([*found[0], *idle], *found[1:])]
+        return [Comparison(jobs, self.first) for jobs in ([*found[0], *idle], *found[1:])]
 
     def values(self, tag: str) -> dict[str, list[float]]:
         """A figure of every recipe that has it, over its seeds."""
@@ -133,10 +140,20 @@ class Comparison:
         return {name: kept for name, v in found.items() if (kept := [value for value in v if value is not None])}
 
     def over_seeds(self) -> list[str]:
-        """For each figure that may be ranked a sentence: which recipe is best over seeds, and which may be as good."""
+        """For each figure that may be ranked a sentence: which recipe is best over seeds, and which may be as good.
+
+        Of a single recipe, what it comes to.
+        """
         said = []
         for tag in self.ranked if SEED in self.choices else ():
             values, standing = self.values(tag), self.standings(tag)
+            if len(self.recipes()) == 1:
+                said += [
+                    f"{tag.removeprefix('metrics/')}: {mean_and_spread(found)} over {len(found)} seeds"
+                    for found in values.values()
+                    if len(found) > 1
+                ]
+                continue
             best = next((name for name, state in standing.items() if state == "best"), None)
             if best is None:
                 continue

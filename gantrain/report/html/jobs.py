@@ -97,7 +97,7 @@ def _protocols(compared: Comparison, name: str) -> str:
 def recipe_tables(compared: Comparison) -> Html | None:
     """Jobs that differ in their seed alone, together; a table for each group of jobs that were measured alike."""
     groups = [group for group in compared.alike() if SEED in group.choices and group.figures]
-    tables = [_recipe_table(group) for group in groups if len(group.recipes()) > 1 or len(groups) > 1]
+    tables = [_recipe_table(group) for group in groups]
     if not tables:
         return None
     note = "Mean ± standard deviation over seeds, and each of them. ≈: within the spread of the best, no difference."

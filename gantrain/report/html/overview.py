@@ -49,12 +49,13 @@ def write_sweep_report(folder: SweepFolder, file: Path | None = None, study: Seq
     jobs = _jobs_of(folder)
     path = folder.path.resolve()
     commands = list(dict.fromkeys(line.split("  # ")[0] for job in jobs for line in job.record.commands))
-    return _write(file or folder.report, f"{path.parent.name}/{path.name}", jobs, commands, study)
+    objective = folder.read_plan().metric
+    return _write(file or folder.report, f"{path.parent.name}/{path.name}", jobs, commands, study, objective)
 
 
 def said_of_sweep(folder: SweepFolder) -> list[str]:
     """Which recipes are best over seeds and which may be as good, a sentence for each figure; then what it all cost."""
-    compared = Comparison(_jobs_of(folder))
+    compared = Comparison(_jobs_of(folder), folder.read_plan().metric)
     cost = cost_of(job.record for job in compared.jobs)
     said = compared.told_over_seeds()
     return [*said, f"cost: {cost}"] if cost.images else said
@@ -80,11 +81,16 @@ def write_comparison(runs: Sequence[RunFolder], file: Path, choices: Choices = l
 
 
 def _write(
-    file: Path, title: str, jobs: Sequence[Job], commands: list[str], study: Sequence[Mapping[str, Any]] = ()
+    file: Path,
+    title: str,
+    jobs: Sequence[Job],
+    commands: list[str],
+    study: Sequence[Mapping[str, Any]] = (),
+    objective: str | None = None,
 ) -> Path:
-    compared = Comparison(jobs)
+    compared = Comparison(jobs, objective)
     charts = charts_of(name for job in jobs for name in job.record.curves)
-    first = (_head(title, compared), recipe_tables(compared), job_table(compared, file), _search(study))
+    first = (_head(title, compared), recipe_tables(compared), job_table(compared, file), _search(study, objective))
     body = joined(
         (*first, _mattered(compared), _curves(compared, charts), _pictures(compared), _making(jobs, commands))
     )
@@ -164,9 +170,10 @@ def _best(compared: Comparison, name: str, value: float) -> str:
     )
 
 
-def _search(study: Sequence[Mapping[str, Any]]) -> Html | None:
+def _search(study: Sequence[Mapping[str, Any]], objective: str | None) -> Html | None:
     views = [_view(f"study-{k}", _title_of(plot), "Drawn by Optuna.") for k, plot in enumerate(study)]
-    return section("Search", tag("div", *views, class_="charts")) if views else None
+    note = f"Its trials are compared by {str(objective).removeprefix('metrics/')}."
+    return section("Search", tag("div", *views, class_="charts"), note=note) if views else None
 
 
 def _title_of(plot: Mapping[str, Any]) -> str:

@@ -46,6 +46,28 @@ def test_a_report_says_what_is_best_over_seeds_and_each_value(tmp_path: Path) ->
     assert "≈ 9.25" not in text
 
 
+def test_seeds_of_one_recipe_are_told_by_their_mean(tmp_path: Path) -> None:
+    sweep = sweep_in(tmp_path / "s", [([f"seed={k}"], 1.0 + 2 * k, PROTOCOL) for k in (0, 1)])
+    assert said_of_sweep(sweep)[0] == "fid_classifier: 2 ± 1.4 over 2 seeds"
+    text = write_sweep_report(sweep).read_text()
+    assert "fid_classifier: 2 ± 1.4 over 2 seeds" in text
+    assert "<small>1  3</small>" in text
+
+
+def test_numbers_that_were_chosen_stand_in_order_and_the_objective_first(tmp_path: Path) -> None:
+    words = [["optimizer.lr=0.003"], ["optimizer.lr=1e-4"], ["optimizer.lr=0.0006"]]
+    sweep = sweep_in(tmp_path / "s", [(each, 1.0 + k, PROTOCOL) for k, each in enumerate(words)])
+    assert compared(sweep).options("optimizer.lr") == ["1e-4", "0.0006", "0.003"]
+    for folder in sweep.jobs():
+        folder.numbers.open(20)
+        folder.numbers.add({"metrics/other": 2.0}, 20)
+        folder.numbers.close()
+    jobs = compared(sweep).jobs
+    assert Comparison(jobs).figures == ["metrics/fid_classifier", "metrics/other"]
+    first = Comparison(jobs, "metrics/other")
+    assert first.figures == first.alike()[0].figures == ["metrics/other", "metrics/fid_classifier"]
+
+
 def test_conditional_runs_and_others_stand_in_tables_of_their_own(tmp_path: Path) -> None:
     given = {**PROTOCOL, "conditional": True}
     jobs = [
