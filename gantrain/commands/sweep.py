@@ -80,7 +80,11 @@ def _search(
         left, taken = take_trials(folder, trials, each)
         gone = f" more of {trials:,}" if left < trials else ""
         beside = f", beside {count} other{'s' * (count > 1)}" if (count := len(folder.workers.others())) else ""
-        extent = f"{left:,}{gone} trials{beside}" if left or beside else f"none left of {trials:,} trials: more by sweep.trials=…"
+        extent = (
+            f"{left:,}{gone} trials{beside}"
+            if left or beside
+            else f"none left of {trials:,} trials: more by sweep.trials=…"
+        )
         _say_begun(jobs, f"{extent}, to {jobs.objective.direction} {jobs.objective.metric}")
         while taken:
             search = search_words(folder, parsed, jobs.objective, taken, jobs.launcher.at_once)

@@ -116,6 +116,13 @@ class SweepFolder:
             raise UserError(damaged)
         return plan
 
+    @property
+    def objective(self) -> str | None:
+        """The tag of the figure by which a search compares its runs; None of other sweeps, and where no file says."""
+        with suppress(UserError, OSError):
+            return self.read_plan().metric
+        return None
+
     def write_plan(self, plan: SweepPlan) -> None:
         write_text(self.plan_file, json.dumps(asdict(plan), indent=1))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gantrain.files import write_text
-from gantrain.report.html.comparison import Comparison, Job, spread_of
+from gantrain.report.html.comparison import SEED, Comparison, Job, spread_of
 from gantrain.report.html.cost import cost_of
 from gantrain.report.html.curves import Chart, Curve, charts_of
 from gantrain.report.html.figures import short
@@ -49,13 +49,12 @@ def write_sweep_report(folder: SweepFolder, file: Path | None = None, study: Seq
     jobs = _jobs_of(folder)
     path = folder.path.resolve()
     commands = list(dict.fromkeys(line.split("  # ")[0] for job in jobs for line in job.record.commands))
-    objective = folder.read_plan().metric
-    return _write(file or folder.report, f"{path.parent.name}/{path.name}", jobs, commands, study, objective)
+    return _write(file or folder.report, f"{path.parent.name}/{path.name}", jobs, commands, study, folder.objective)
 
 
 def said_of_sweep(folder: SweepFolder) -> list[str]:
     """Which recipes are best over seeds and which may be as good, a sentence for each figure; then what it all cost."""
-    compared = Comparison(_jobs_of(folder), folder.read_plan().metric)
+    compared = Comparison(_jobs_of(folder), folder.objective)
     cost = cost_of(job.record for job in compared.jobs)
     said = compared.told_over_seeds()
     return [*said, f"cost: {cost}"] if cost.images else said
@@ -182,7 +181,7 @@ def _title_of(plot: Mapping[str, Any]) -> str:
 
 def _mattered(compared: Comparison) -> Html | None:
     names = [name for name in compared.ranked if sum(job.figures.get(name) is not None for job in compared.jobs) > 1]
-    if not names or not compared.choices:
+    if not names or not set(compared.choices) - {SEED}:
         return None
     options = (tag("option", name.removeprefix("metrics/"), value=name) for name in names)
     asked = tag("label", "figure ", tag("select", *options, id="figure"), class_="asked")
