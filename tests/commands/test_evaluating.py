@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -82,7 +83,8 @@ def test_a_run_keeps_how_its_figures_were_measured(run: Path) -> None:
 
 def test_a_sweep_ranks_what_was_measured_alike(gantrain: Command, plain_pictures: None) -> None:
     words = ["-m", "dataset=ring8", "metrics=modes", "trainer.steps=1"]
-    assert "best modes: 00" in gantrain(*words, "seed=0,1").stdout
+    assert "best modes: 00" in gantrain(*words, "loss=wgan,hinge").stdout
+    assert re.search(r"^modes: \S+ ± \S+ over 2 seeds$", gantrain(*words, "seed=0,1").stdout, re.MULTILINE)
     unlike = gantrain(*words, "metrics.known.modes.samples=100,200").stdout
     assert "modes is not ranked: samples is 100 in 000-samples100; samples is 200 in 001-samples200" in unlike
 
