@@ -10,8 +10,6 @@ from gantrain.options import options_of
 
 ALONE = ("dataset", "model", "loss", "experiment", "sweep", "tricks", "metrics")
 """Groups whose options people type without the group."""
-RUN = ("config.yaml", "sweep.json")
-"""What lies in the folder of a run or a sweep."""
 
 
 def nearest(word: str, known: Sequence[str]) -> str:
@@ -22,8 +20,6 @@ def nearest(word: str, known: Sequence[str]) -> str:
 
 def whole_word(word: str) -> str:
     """', did you mean …?' for the option, the run or the pictures that a word without a key names, or nothing."""
-    path = Path(word).expanduser()
     keys = [group for group in ALONE if word in options_of(group)]
-    if path.exists():
-        keys.append("run" if path.suffix == ".pt" or any((path / name).exists() for name in RUN) else "dataset.path")
+    keys += ["run", "dataset.path"] if Path(word).expanduser().exists() else []
     return f", did you mean {' or '.join(f'{key}={word}' for key in keys)}?" if keys else ""

@@ -14,7 +14,7 @@ CASES = [
     (["trian"], "did you mean train"),
     (["wgan_gp"], "did you mean loss=wgan_gp?"),
     (["ring8", "seed=1"], "did you mean dataset=ring8?"),
-    (["sample", "{tmp}"], "did you mean dataset.path="),
+    (["sample", "{tmp}"], "did you mean run="),
     (["steps=3"], "did you mean trainer.steps?"),
     (["width=3", "model=dcgan"], "did you mean model.generator.width or model.discriminator.width?"),
     (["dataset=gaussian1d", "optimizer.lr=1"], "did you mean optimizer.generator.lr or optimizer.discriminator.lr?"),

@@ -135,7 +135,8 @@ def test_processes_share_a_search(gantrain: Command, tmp_path: Path, monkeypatch
         return {"metrics/wasserstein1": 1.0}
 
     monkeypatch.setattr("gantrain.commands.train.evaluate", evaluated)
-    done = gantrain("-m", "sweep=tpe", "sweep.trials=6", *LINE, RATE)
+    long = "trainer.steps=60"  # so that the second one is met in its trial
+    done = gantrain("-m", "sweep=tpe", "sweep.trials=6", *LINE, RATE, long)
     assert done.returncode == 0, done.stderr
     assert "4 more of 6 trials, beside 1 other, to minimize" in said[0]
     complete = trials(tmp_path, "COMPLETE")
