@@ -43,7 +43,7 @@ CASES = {
     "ring8": ["dataset=ring8"],
     "gaussian1d": ["dataset=gaussian1d"],
     "mnist": ["dataset=mnist", "model=dcgan_small"],
-    "dcgan32": [CIFAR, "model=dcgan"],
+    "dcgan32": [CIFAR, "model=dcgan", "loss=hinge_pictures"],
     "dcgan64": [CELEBA, "model=dcgan"],
     "resnet32": RESNET,
     "sngan": ["experiment=sngan_cifar10", "loss.generator_batches=1"],
