@@ -21,5 +21,12 @@ def nearest(word: str, known: Sequence[str]) -> str:
 def whole_word(word: str) -> str:
     """', did you mean …?' for the option, the run or the pictures that a word without a key names, or nothing."""
     keys = [group for group in ALONE if word in options_of(group)]
-    keys += ["run", "dataset.path"] if Path(word).expanduser().exists() else []
+    keys += ["run", "dataset.path"] if _is_there(word) else []
     return f", did you mean {' or '.join(f'{key}={word}' for key in keys)}?" if keys else ""
+
+
+def _is_there(word: str) -> bool:
+    try:
+        return Path(word).expanduser().exists()
+    except (OSError, RuntimeError, ValueError):  # too long for a name, nobody's home, a zero in it: no path at all
+        return False

@@ -94,7 +94,8 @@ class Bar:
         every: float = 15.0,
     ) -> None:
         self._seconds = math.inf if seconds is None else seconds
-        self._console, self._start, self._steps, self._batch = console, start, steps, batch_size
+        self._console, self._steps, self._batch = console, steps, batch_size
+        self._since = self._last = start, 0.0
         self._began = time.monotonic()
         self._settled: tuple[int, float] | None = None
         self._every, self._next = every, 2.0
@@ -111,10 +112,13 @@ class Bar:
 
     def at(self, step: int) -> None:
         elapsed = time.monotonic() - self._began
-        since, before = self._settled or (self._start, 0.0)
+        if step <= self._last[0]:  # it went back, and counts anew
+            self._since, self._settled = (step - 1, self._last[1]), None
+        since, before = self._settled or self._since
         speed = (step - since) / max(elapsed - before, 1e-9)
         known = step - since >= FEW or elapsed - before >= LONG
         self._settled = self._settled or (step, elapsed)  # the first step makes what later ones find
+        self._last = step, elapsed
         text = f"{self._text}  {speed * self._batch:,.0f} images/s" if known or step == self._steps else self._text
         if self._bar is not None:
             with unless_unread(sys.stdout):

@@ -15,6 +15,8 @@ CASES = [
     (["wgan_gp"], "did you mean loss=wgan_gp?"),
     (["ring8", "seed=1"], "did you mean dataset=ring8?"),
     (["sample", "{tmp}"], "did you mean run="),
+    (["~nobody_at_all(x"], "cannot be read"),
+    (["a" * 300], "there is no command"),
     (["steps=3"], "did you mean trainer.steps?"),
     (["width=3", "model=dcgan"], "did you mean model.generator.width or model.discriminator.width?"),
     (["dataset=gaussian1d", "optimizer.lr=1"], "did you mean optimizer.generator.lr or optimizer.discriminator.lr?"),

@@ -139,6 +139,22 @@ def test_speed_and_time_left_count_from_the_first_step_of_those_that_go_on(
     assert line == "step 111 of 9,145  generator 0.693  discriminator 1.5  80 images/s  0:07 gone, 1:00:14 left"
 
 
+@pytest.mark.parametrize("to", [1, 20])
+def test_a_run_that_goes_back_counts_its_speed_anew(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], to: int
+) -> None:
+    """To its first step or a later one, after more than a minute: then a step of four images in each second."""
+    now = 0.0
+    monkeypatch.setattr(console_module.time, "monotonic", lambda: now)
+    bar = Bar(Console(), start=0, steps=100, batch_size=4)
+    for step, clock in ((1, 1.0), (50, 100.0), *((to + k, 101.0 + k) for k in range(16))):
+        now = clock
+        bar.at(step)
+    lines = capsys.readouterr().out.splitlines()
+    assert not any("-" in line for line in lines)
+    assert lines[-1] == f"step {to + 14} of 100    4 images/s  1:55 gone, {console_module.clock(86 - to)} left"
+
+
 def test_slow_steps_are_told_of_after_a_minute(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
