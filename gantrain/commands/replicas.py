@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from gantrain.commands.parts import begin, build_parts, build_rounds, open_data
 from gantrain.commands.sweep_table import write_table
@@ -20,7 +20,9 @@ from gantrain.training.ranks import ALONE
 from gantrain.training.replicas import Replicas, train_together
 from gantrain.training.state import Progress
 
-REUSE = "trainer.reuse_fakes"
+REUSE, EXECUTION = "trainer.reuse_fakes", "trainer.execution"
+TOGETHER = {REUSE: "false", EXECUTION: "eager"}
+"""How all are played, and how one plays that goes on alone."""
 CHECKED = 2
 """Runs that are enough to see whether turns can be played at once."""
 
@@ -57,9 +59,9 @@ def train_replicas(
     _check_together(configs[:CHECKED])
     folder = SweepFolder.fresh(Path(cfg.outputs_dir).expanduser(), cfg.name)
     own = str(Path(config_dir).expanduser().resolve()) if config_dir else None
-    if cfg.trainer.reuse_fakes == "auto":  # one that goes on alone does so as it began
-        overrides = [*(word for word in overrides if word.partition("=")[0] != REUSE), f"{REUSE}=false"]
-    kept = _without_seeds(overrides, config_name)
+    settled = {key: value for key, value in TOGETHER.items() if OmegaConf.select(cfg, key) in ("auto", Execution.auto)}
+    free = [word for word in overrides if word.partition("=")[0].lstrip("+") not in settled]
+    kept = _without_seeds([*free, *(f"{key}={value}" for key, value in settled.items())], config_name)
     folder.write_plan(SweepPlan([*kept, f"seed={','.join(map(str, seeds))}"], own, config_name))
     console.say(f"runs: {folder}  (seeds {seeds[0]} to {seeds[-1]} at once; what is said below is of seed {seeds[0]})")
     trainings = []
@@ -87,7 +89,7 @@ def _check(cfg: DictConfig) -> None:
     unfit = {
         "trainer.accumulate": (trainer.accumulate > 1, "plays turns in parts: set trainer.accumulate=1"),
         REUSE: (trainer.reuse_fakes is True, "joins two turns: set trainer.reuse_fakes=false"),
-        "trainer.execution": (
+        EXECUTION: (
             trainer.execution not in (Execution.auto, Execution.eager),
             "takes each run's turns by themselves: set trainer.execution=eager",
         ),

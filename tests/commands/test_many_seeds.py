@@ -86,7 +86,7 @@ def test_what_auto_would_do_alone_is_not_done_at_once(tmp_path: Path) -> None:
     assert main([f"run={sweep}"]) == 0
     assert len(runs_in(tmp_path)) == 2, "all were found again"
     for run in runs_in(tmp_path):
-        assert "trainer.reuse_fakes=False" in run.read_words()
+        assert {"trainer.reuse_fakes=False", "trainer.execution=eager"} <= set(run.read_words())
         kept = load_checkpoint(run.checkpoints.of_step(3))
         trainer = OmegaConf.create(kept["config"]).trainer
         assert (trainer.reuse_fakes, trainer.execution, kept["execution"]) == (False, "eager", "eager")
